@@ -1,0 +1,149 @@
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { must, run, type RunOptions, type RunResult } from '../build/run.ts';
+import { removeCgroups } from './cgroups.ts';
+import { kubectl, startControlPlane } from './control-plane.ts';
+import { bedImages, pauseImage } from './images.ts';
+import { binDir, clusters, kubeconfigFile, networkOf, nodes, stateDir } from './layout.ts';
+import { installLiqo, peerClusters } from './liqo.ts';
+import { makeNetwork, networkNamespaces, removeNetwork } from './network.ts';
+import { importImage, pinImage, startNode } from './node.ts';
+import { machineCures, nodeTree } from './node-tree.ts';
+import { makePki, writeKubeconfig } from './pki.ts';
+import { endProcesses, isAlive, recordedProcesses } from './processes.ts';
+import { checkRequirements } from './requirements.ts';
+import { goTools } from './tools.ts';
+import { until } from './until.ts';
+
+export type Say = (line: string) => void;
+
+/** Exists when `up` came to its end. */
+const completeFile = join(stateDir, 'complete');
+
+/** Brings the bed up, or repairs it: a bed of which anything is missing is taken down and made anew. */
+export async function up(say: Say): Promise<void> {
+  await checkRequirements();
+  const stage = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    const start = performance.now();
+    say(`${what} …`);
+    const result = await work();
+    say(`${what}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+    return result;
+  };
+  await stage('Programs of the clusters', async () => Promise.all([goTools('helm'), goTools('krew')]).then(async () => goTools('liqo')).then(async () => goTools('kubernetes')));
+  await stage('File tree of the nodes', async () => Promise.all([nodeTree(), machineCures()]));
+  const images = await stage('Images', bedImages);
+  const problem = await whatIsMissing();
+  if (problem === undefined) {
+    await linkPrograms();
+    say('the bed is up');
+    return;
+  }
+  if (existsSync(stateDir) || (await networkNamespaces()).length > 0) {
+    await stage(`Clearing away what is left of a bed (${problem})`, down);
+  }
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await stage('Networks', makeNetwork);
+  await stage('Keys and certificates', async () => {
+    for (const cluster of clusters) await makePki(cluster);
+    await writeKubeconfig();
+  });
+  await stage('Control planes', async () => Promise.all(nodes.filter((node) => node.isControlPlane).map(startControlPlane)));
+  await stage('Nodes', async () => Promise.all(nodes.map(startNode)));
+  await stage('Images onto the nodes', async () => Promise.all(nodes.map(async (node) => importAll(node.name, images))));
+  await stage('Nodes ready', untilNodesReady);
+  await stage('Liqo', async () => Promise.all(clusters.map(installLiqo)));
+  await stage('Peering', peerClusters);
+  await linkPrograms();
+  await writeFile(completeFile, '');
+}
+
+/** Takes everything away that a bed made on this machine, also one whose state is lost. */
+export async function down(): Promise<void> {
+  await endProcesses();
+  await removeNetwork();
+  removeCgroups();
+  await rm(stateDir, { recursive: true, force: true });
+}
+
+/** @returns undefined when the bed is up, else what is wrong with it */
+export async function whatIsMissing(): Promise<string | undefined> {
+  if (!existsSync(completeFile)) return 'it is not complete';
+  const processes = await recordedProcesses();
+  const dead = processes.filter((one) => !isAlive(one)).map(({ name }) => name);
+  if (dead.length > 0) return `dead: ${dead.join(', ')}`;
+  for (const cluster of clusters) {
+    if ((await kubectl(cluster.name, 'get', '--raw', '/readyz')).code !== 0) return `the API server of ${cluster.name} is not ready`;
+  }
+  return undefined;
+}
+
+/** Imports an image archive on the named nodes, all by default. */
+export async function loadImage(archive: string, names: readonly string[] = nodes.map((node) => node.name)): Promise<void> {
+  await Promise.all(names.map(async (name) => importAll(name, [archive])));
+}
+
+async function importAll(name: string, archives: readonly string[]): Promise<void> {
+  const node = nodes.find((one) => one.name === name);
+  if (!node) throw new Error(`no node ${name}: there are ${nodes.map((one) => one.name).join(', ')}`);
+  await until(`containerd of ${name}`, 30_000, async () => {
+    try {
+      await importImage(node, archives[0] ?? '');
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  for (const archive of archives.slice(1)) await importImage(node, archive);
+  if (archives.length > 1) await pinImage(node, pauseImage);
+}
+
+async function untilNodesReady(): Promise<void> {
+  for (const cluster of clusters) {
+    const names = nodes.filter((node) => node.cluster === cluster.name).map((node) => `node/${node.name}`);
+    await until(`the nodes of ${cluster.name}`, 90_000, async () =>
+      (await kubectl(cluster.name, 'wait', '--for=condition=Ready', '--timeout=10s', ...names)).code === 0,
+    );
+  }
+}
+
+/** The programs that `run` puts first in PATH; kubectl-migrate is this checkout's. */
+async function linkPrograms(): Promise<void> {
+  await rm(binDir, { recursive: true, force: true });
+  await mkdir(binDir, { recursive: true });
+  const programs = {
+    kubectl: join(await goTools('kubernetes'), 'kubectl'),
+    liqoctl: join(await goTools('liqo'), 'liqoctl'),
+    helm: join(await goTools('helm'), 'helm'),
+    krew: join(await goTools('krew'), 'krew'),
+    'kubectl-krew': join(await goTools('krew'), 'krew'),
+  };
+  for (const [name, target] of Object.entries(programs)) await symlink(target, join(binDir, name));
+  const checkout = join(import.meta.dirname, '..');
+  const wrapper = join(binDir, 'kubectl-migrate');
+  await writeFile(wrapper, `#!/bin/sh\nexec '${process.execPath}' --disable-warning=ExperimentalWarning '${checkout}/src/main.ts' "$@"\n`);
+  await chmod(wrapper, 0o755);
+}
+
+/** Command and environment for what shall see both clusters and all pods. */
+export async function insideBed(command: readonly string[]): Promise<{ command: string[]; env: Record<string, string> }> {
+  if (!existsSync(kubeconfigFile)) throw new Error('the bed is not up: npm run bed -- up');
+  return {
+    command: ['nsenter', `--net=/run/netns/${networkOf()}`, '--', ...command],
+    env: { KUBECONFIG: kubeconfigFile, PATH: `${binDir}:${process.env['PATH'] ?? ''}` },
+  };
+}
+
+/** Runs a command where both API servers and all pods can be reached, as the user of cluster `home`. */
+export async function runIn(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const inside = await insideBed(command);
+  return await run(inside.command, { ...options, env: { ...inside.env, ...options.env } });
+}
+
+/** The same for a command that has to succeed. @throws Error with its last words */
+export async function mustIn(command: readonly string[], options: RunOptions = {}): Promise<string> {
+  const inside = await insideBed(command);
+  return await must(inside.command, { ...options, env: { ...inside.env, ...options.env } });
+}
+

@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** The folder of everything that is built once and used by every checkout of this machine. */
+export const cacheRoot =
+  process.env['KUBECTL_MIGRATE_CACHE'] ??
+  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'kubectl-migrate');
+
+/**
+ * Returns the folder `<kind>-<hash of inputs>` of the cache and has `make` fill it when it is not there yet.
+ * The folder appears whole or not at all: it is made under another name and renamed, so a killed build leaves
+ * nothing that looks finished, and of two builds at once the first wins.
+ *
+ * @param inputs whatever the result depends on; order matters
+ * @param make fills the (empty) folder whose path it is given
+ */
+export async function cached(
+  kind: string,
+  inputs: readonly string[],
+  make: (folder: string) => Promise<void>,
+): Promise<string> {
+  const folder = cachePath(kind, inputs);
+  if (existsSync(folder)) return folder;
+  await mkdir(cacheRoot, { recursive: true });
+  const draft = await mkdtemp(join(cacheRoot, `.draft-${kind}-`));
+  try {
+    await make(draft);
+    await rename(draft, folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    });
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+/** Where {@link cached} keeps that entry, made or not. */
+export function cachePath(kind: string, inputs: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const input of inputs) hash.update(`${Buffer.byteLength(input)}:`).update(input);
+  return join(cacheRoot, `${kind}-${hash.digest('hex').slice(0, 16)}`);
+}
+
+/** The contents of files as cache inputs. */
+export async function contentsOf(files: readonly string[]): Promise<string[]> {
+  return await Promise.all(files.map((file) => readFile(file, 'utf8')));
+}
