@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import { requirePackages } from '../build/apt.ts';
+import { cached, contentsOf } from '../build/cache.ts';
+import { must } from '../build/run.ts';
+
+const folder = import.meta.dirname;
+const flags = ['-static', '-O2', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
+const sources = ['shim.c', 'runtime.c', 'admin.c', 'json.c'];
+
+export interface NativeBinaries {
+  readonly shim: string;
+  readonly noop: string;
+}
+
+/** Compiles the static binaries that run on nodes, or takes them from the cache. @throws Error with the compiler's words */
+export async function buildNative(): Promise<NativeBinaries> {
+  const files = [...sources, 'noop.c', 'shim.h'].map((name) => join(folder, name));
+  const output = await cached('native', [...flags, ...(await contentsOf(files))], async (draft) => {
+    await requirePackages(['musl-tools']);
+    await must(['musl-gcc', ...flags, '-s', '-o', join(draft, 'shim'), ...sources], { cwd: folder });
+    await must(['musl-gcc', ...flags, '-s', '-o', join(draft, 'noop'), 'noop.c'], { cwd: folder });
+  });
+  return { shim: join(output, 'shim'), noop: join(output, 'noop') };
+}
