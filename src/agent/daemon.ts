@@ -1,0 +1,113 @@
+import { rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AgentCalls, AgentEvent } from '../protocol/agent-calls.ts';
+import { serveCalls } from '../protocol/rpc.ts';
+import { uninstall } from './node/install.ts';
+import { SourceMigration } from './source/migration.ts';
+import { TargetMigration } from './target/migration.ts';
+
+/** How long a migration that was not committed outlives the last CLI that spoke to us. */
+const orphanMs = 20_000;
+
+/**
+ * Serves the one migration that this agent was started for, to one CLI at a time, until the process is ended.
+ * When the CLI goes away and does not come back, what is not committed is undone: an agent never waits for a person.
+ */
+export async function serveAgent(socketPath: string, migration: string): Promise<void> {
+  let emit: (event: unknown) => void = () => undefined;
+  const tell = (event: AgentEvent): void => {
+    log(event);
+    emit(event);
+  };
+  const source = new SourceMigration(migration, tell);
+  const target = new TargetMigration(migration);
+  const calls = handlers(source, target, migration);
+  let orphan: NodeJS.Timeout | undefined;
+
+  rmSync(socketPath, { force: true });
+  const server = createServer((socket) => {
+    clearTimeout(orphan);
+    socket.on('error', () => undefined);
+    const handle = async (method: string, params: unknown, send: (event: unknown) => void): Promise<unknown> => {
+      emit = send;
+      const call = calls[method as keyof AgentCalls] as ((params: unknown) => Promise<unknown>) | undefined;
+      if (!call) throw new Error(`this agent does not know the call ${JSON.stringify(method)}; it is of another version`);
+      log({ type: 'log', message: `call ${method}` });
+      try {
+        return await call(params);
+      } catch (error) {
+        log({ type: 'log', message: `call ${method} failed: ${(error as Error).message}` });
+        throw error;
+      }
+    };
+    void serveCalls({ input: socket, output: socket }, handle)
+      .catch((error: unknown) => log({ type: 'log', message: `the CLI's connection broke: ${String(error)}` }))
+      .finally(() => {
+        socket.destroy();
+        orphan = setTimeout(() => void undo(source, target, migration), orphanMs);
+      });
+  });
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(socketPath, () => resolve()));
+  process.on('SIGTERM', () => void undo(source, target, migration).finally(() => process.exit(0)));
+  log({ type: 'log', message: `agent of migration ${migration} is ready` });
+}
+
+/** A failed undo is logged and nothing more: there is nobody left to tell. */
+async function undo(source: SourceMigration, target: TargetMigration, migration: string): Promise<void> {
+  try {
+    const state = await source.abort(new Error('kubectl migrate went away'));
+    target.abort('kubectl migrate went away');
+    await target.close();
+    // A committed source keeps its record: whoever finds the frozen pod must be able to read what it is.
+    if (state === 'running') await uninstall(migration);
+  } catch (error) {
+    log({ type: 'log', message: `cannot undo: ${(error as Error).message}` });
+  }
+}
+
+type Handlers = { [Name in keyof AgentCalls]: (params: AgentCalls[Name]['params']) => Promise<AgentCalls[Name]['result']> };
+
+function handlers(source: SourceMigration, target: TargetMigration, migration: string): Handlers {
+  return {
+    'hello': async () => null,
+    'source.inspect': async (pod) => source.inspect(pod),
+    'source.connect': async ({ host, port, key }) => {
+      await source.connect(host, port, key);
+      return null;
+    },
+    'source.precopy': async () => source.precopy(),
+    'source.checkpoint': async () => source.checkpoint(),
+    'source.kill': async () => {
+      await source.kill();
+      return null;
+    },
+    'source.rescue': async (pod) => ({ state: await source.rescue(pod) }),
+    'source.abort': async () => ({ state: await source.abort(new Error('the migration was aborted')) }),
+    'target.inspect': async () => target.inspect(),
+    'target.listen': async ({ key, containers }) => target.listen(key, containers),
+    'target.await': async (pod) => {
+      await target.await(pod);
+      return null;
+    },
+    'target.armed': async ({ deadlineMs }) => target.armed(deadlineMs),
+    'target.finished': async () => {
+      await target.finished();
+      return null;
+    },
+    'target.abort': async () => {
+      target.abort('the migration was aborted');
+      return null;
+    },
+    'cleanup': async () => {
+      source.close();
+      await target.close();
+      await uninstall(migration);
+      return null;
+    },
+  };
+}
+
+/** One JSON line for each event on standard output: `kubectl logs` of the helper tells what happened. */
+function log(event: AgentEvent): void {
+  process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
+}

@@ -1,0 +1,30 @@
+import { chmodSync, copyFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { serveAgent } from './daemon.ts';
+
+/** Where the CLI's exec session finds the agent, inside the helper's own container. */
+const controlSocket = '/agent/control.sock';
+
+/**
+ * `agent.mjs serve MIGRATION` is the helper's main process. `agent.mjs attach` is what the CLI runs by exec: it joins
+ * its own standard input and output to the agent. `agent.mjs connect HOST PORT` joins them to a TCP connection, for a
+ * CLI that cannot reach the peer's API server itself. `agent.mjs stage FOLDER` puts the no-op program there.
+ */
+const [verb, first = '', second = ''] = process.argv.slice(2);
+if (verb === 'serve') {
+  await serveAgent(controlSocket, first);
+} else if (verb === 'attach' || verb === 'connect') {
+  const socket = verb === 'attach' ? connect(controlSocket) : connect(Number(second), first);
+  socket.on('error', (error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  });
+  socket.on('close', () => process.exit());
+  process.stdin.pipe(socket).pipe(process.stdout);
+} else if (verb === 'stage') {
+  copyFileSync('/agent/noop', `${first}/noop`);
+  chmodSync(`${first}/noop`, 0o755);
+} else {
+  process.stderr.write('usage: agent stage FOLDER | serve MIGRATION | attach | connect HOST PORT\n');
+  process.exitCode = 2;
+}

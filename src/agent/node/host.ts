@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+
+/** Where the node's /proc is mounted in the helper pod. Its process 1 gives the node's namespaces and root. */
+export const hostProc = '/host/proc';
+/** The only folder that a migration makes on a node; it is gone when the last migration there has ended. */
+export const nodeDir = '/var/lib/kubectl-migrate';
+/** The static binary that enters the node's namespaces, and that stands in for the runtime (native/shim.c). */
+const shim = '/agent/shim';
+
+/** The path under which a file of the node is seen from the helper's container. */
+export function onHost(path: string): string {
+  return `${hostProc}/1/root${path}`;
+}
+
+export interface HostCommandOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly deadlineMs?: number;
+  /** Fed to the command's standard input; without it the command gets none. */
+  readonly input?: Readable | Buffer;
+  /** Takes the command's standard output; without it the output is returned as text. */
+  readonly output?: Writable;
+}
+
+export interface HostCommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program of the node in all namespaces of the node. Never throws for a non-zero exit code. */
+export async function runOnHost(command: readonly string[], options: HostCommandOptions = {}): Promise<HostCommandResult> {
+  return await run(['enter', hostProc, ...command], options);
+}
+
+/**
+ * Runs one of our own tools with `folder` as /d of an otherwise empty root, so that no name and no symbolic link in
+ * that folder can lead out of it: its content comes from somebody else's pod, or from another node.
+ *
+ * @param folder absolute path on the node
+ */
+export async function runJailed(folder: string, command: readonly string[], options: HostCommandOptions = {}): Promise<HostCommandResult> {
+  return await run(['jail', hostProc, folder, ...command], { ...options, env: { PATH: `${nodeDir}/tools/bin`, ...options.env } });
+}
+
+/** Bind-mounts `source` over `target` on the node, once, however many migrations ask for it. */
+export async function mountOnHost(source: string, target: string): Promise<void> {
+  await mustSucceed(run(['mount', hostProc, source, target], {}), `cannot mount over ${target}`);
+}
+
+/** Takes that mount away, unless another migration on this node still awaits a pod. */
+export async function unmountOnHost(target: string): Promise<void> {
+  await mustSucceed(run(['unmount', hostProc, target], {}), `cannot unmount ${target}`);
+}
+
+async function mustSucceed(result: Promise<HostCommandResult>, what: string): Promise<void> {
+  const { code, stderr } = await result;
+  if (code !== 0) throw new Error(`${what}: ${stderr.trim() || `exit code ${code}`}`);
+}
+
+async function run(args: readonly string[], options: HostCommandOptions): Promise<HostCommandResult> {
+  const child = spawn(shim, args, {
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...options.env },
+    stdio: [options.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  const { output, input } = options;
+  if (output) child.stdout?.pipe(output, { end: false });
+  else child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+  if (child.stdin && input) {
+    // A tool that fails closes its input early; its exit code says so, the broken pipe need not.
+    child.stdin.on('error', () => undefined);
+    if (Buffer.isBuffer(input)) child.stdin.end(input);
+    else input.pipe(child.stdin);
+  }
+  const timer = options.deadlineMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.deadlineMs);
+  try {
+    const code = await new Promise<number>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (exit, signal) => resolve(exit ?? (signal === 'SIGKILL' ? 137 : 128)));
+    });
+    return { code, stdout: Buffer.concat(stdout).toString('utf8'), stderr: Buffer.concat(stderr).toString('utf8') };
+  } finally {
+    clearTimeout(timer);
+  }
+}

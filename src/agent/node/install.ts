@@ -1,0 +1,74 @@
+import { existsSync } from 'node:fs';
+import { cp, chmod, mkdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { plainSegment } from '../../protocol/names.ts';
+import { nodeDir, onHost } from './host.ts';
+
+/** The staging folder of one migration on this node. */
+export function stagingDir(migration: string): string {
+  return `${nodeDir}/migrations/${plainSegment(migration, 'migration id')}`;
+}
+
+/**
+ * Puts our tools and a staging folder on the node. Migrations share the tools: each makes its staging folder first
+ * and looks afterwards whether everything is there, so one that just cleans up (see {@link uninstall}) is only a
+ * reason to try again.
+ */
+export async function install(migration: string): Promise<void> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    await mkdir(onHost(nodeDir), { recursive: true, mode: 0o700 });
+    await mkdir(onHost(stagingDir(migration)), { recursive: true, mode: 0o700 });
+    await installOnce(`${nodeDir}/tools`, async (draft) => cp(`${nodeDir}/tools`, draft, { recursive: true, verbatimSymlinks: true }));
+    for (const name of ['shim', 'hook', 'noop']) {
+      const from = name === 'noop' ? '/agent/noop' : '/agent/shim';
+      await installOnce(`${nodeDir}/${name}`, async (draft) => {
+        await cp(from, draft);
+        await chmod(draft, 0o755);
+      });
+    }
+    if (isInstalled(migration)) return;
+  }
+  throw new Error(`other migrations keep removing ${nodeDir} on this node`);
+}
+
+function isInstalled(migration: string): boolean {
+  return [stagingDir(migration), `${nodeDir}/tools`, `${nodeDir}/shim`, `${nodeDir}/hook`, `${nodeDir}/noop`].every((path) =>
+    existsSync(onHost(path)),
+  );
+}
+
+async function installOnce(path: string, make: (draft: string) => Promise<void>): Promise<void> {
+  if (existsSync(onHost(path))) return;
+  const draft = onHost(`${path}.draft-${process.pid}-${Math.random().toString(36).slice(2)}`);
+  try {
+    await make(draft);
+    await rename(draft, onHost(path));
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    // Lost the race against another migration that installs the same, or against one that cleans up.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOENT') throw error;
+  }
+}
+
+/**
+ * Removes the migration's staging folder, and everything of ours when it was the last. `rmdir` of the migrations'
+ * folder is the test: it fails as long as another migration has its folder in it.
+ */
+export async function uninstall(migration: string): Promise<void> {
+  await rm(onHost(stagingDir(migration)), { recursive: true, force: true });
+  try {
+    await rmdir(onHost(`${nodeDir}/migrations`));
+  } catch {
+    return;
+  }
+  const gone = onHost(`${nodeDir}.gone-${migration}`);
+  await rename(onHost(nodeDir), gone).catch(() => undefined);
+  await rm(gone, { recursive: true, force: true });
+}
+
+/** Writes a file of a migration's staging folder on the node. */
+export async function stage(migration: string, name: string, content: string): Promise<string> {
+  const path = `${stagingDir(migration)}/${plainSegment(name, 'file name')}`;
+  await writeFile(onHost(path), content, { mode: 0o600 });
+  return path;
+}

@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { onHost } from '../node/host.ts';
+
+/** The parts of an OCI runtime specification (config.json) that we read or change. */
+export interface RuntimeSpec {
+  process: { args: string[]; terminal?: boolean; user?: { uid: number; gid: number } };
+  root: { path: string };
+  hostname?: string;
+  mounts?: { destination: string; type?: string; source?: string; options?: string[] }[];
+  annotations?: Record<string, string>;
+  linux?: { resources?: { cpu?: Record<string, unknown>; pids?: { limit?: number } }; cgroupsPath?: string };
+}
+
+/** A running container as its node's runtime knows it. */
+export interface NodeContainer {
+  readonly name: string;
+  readonly id: string;
+  readonly bundle: string;
+  readonly runcRoot: string;
+  readonly initPid: number;
+  readonly cgroupPaths: Readonly<Record<string, string>>;
+  readonly spec: RuntimeSpec;
+}
+
+/** containerd keeps the bundles of Kubernetes' containers and runc's state of them here. */
+const bundles = '/run/containerd/io.containerd.runtime.v2.task/k8s.io';
+const runcRoot = '/run/containerd/runc/k8s.io';
+
+/**
+ * Finds a container by the ID that the pod's status tells, and makes sure that it is that pod's.
+ *
+ * @param containerId as in `status.containerStatuses[].containerID`, e.g. `containerd://4f1c…`
+ * @throws Error when the runtime is another one, or the container is not there or not of that pod
+ */
+export async function findContainer(name: string, containerId: string, podUid: string): Promise<NodeContainer> {
+  const [scheme, id = ''] = containerId.split('://');
+  if (scheme !== 'containerd') throw new Error(`container ${name} runs under ${scheme}; only containerd is supported so far`);
+  if (!/^[a-f0-9]{16,128}$/.test(id)) throw new Error(`container ${name} has an odd ID: ${JSON.stringify(id).slice(0, 80)}`);
+  const bundle = `${bundles}/${id}`;
+  const spec = await readSpec(bundle);
+  const annotations = spec.annotations ?? {};
+  if (annotations['io.kubernetes.cri.sandbox-uid'] !== podUid || annotations['io.kubernetes.cri.container-name'] !== name) {
+    throw new Error(`container ${id} on the node is not container ${name} of pod ${podUid}`);
+  }
+  const state = JSON.parse(await readFile(onHost(`${runcRoot}/${id}/state.json`), 'utf8')) as {
+    init_process_pid: number;
+    cgroup_paths: Record<string, string>;
+  };
+  return { name, id, bundle, runcRoot, initPid: state.init_process_pid, cgroupPaths: state.cgroup_paths, spec };
+}
+
+/** @throws Error when the bundle has no readable config.json */
+export async function readSpec(bundle: string): Promise<RuntimeSpec> {
+  return JSON.parse(await readFile(onHost(`${bundle}/config.json`), 'utf8')) as RuntimeSpec;
+}
+
+/** Where the volumes of the container's pod lie on the node: found from the mounts, as the kubelet's folder can be anywhere. */
+export function podVolumesDir(spec: RuntimeSpec, podUid: string): string {
+  const marker = `/pods/${podUid}/`;
+  for (const mount of spec.mounts ?? []) {
+    const at = mount.source?.indexOf(marker) ?? -1;
+    if (mount.source && at >= 0) return `${mount.source.slice(0, at)}${marker}volumes`;
+  }
+  throw new Error(`no mount of the container comes from the kubelet's folder of pod ${podUid}`);
+}
+
+/** The sandbox's shared memory folder on the node, mounted as /dev/shm; undefined when the pod has another one there. */
+export function sharedMemoryDir(spec: RuntimeSpec): string | undefined {
+  const source = spec.mounts?.find((mount) => mount.destination === '/dev/shm')?.source;
+  return source?.includes('/sandboxes/') ? source : undefined;
+}

@@ -1,0 +1,85 @@
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { hostProc, onHost } from '../node/host.ts';
+import type { NodeContainer } from './container.ts';
+
+/** Version 2 of cgroups keeps the freezer in the one hierarchy, version 1 in its own. */
+function freezer(container: NodeContainer): { version: 1 | 2; dir: string } {
+  const unified = container.cgroupPaths[''];
+  if (unified !== undefined) return { version: 2, dir: onHost(unified) };
+  const legacy = container.cgroupPaths['freezer'];
+  if (legacy === undefined) throw new Error(`container ${container.name} has no freezer cgroup`);
+  return { version: 1, dir: onHost(legacy) };
+}
+
+/**
+ * Asks the kernel to freeze the container; see {@link untilFrozen}. Written directly and not through `runc pause`:
+ * starting runc once for each container would spread the one instant over tens of milliseconds.
+ */
+export function freeze(container: NodeContainer): void {
+  const { version, dir } = freezer(container);
+  if (version === 2) writeFileSync(`${dir}/cgroup.freeze`, '1');
+  else writeFileSync(`${dir}/freezer.state`, 'FROZEN');
+}
+
+export function thaw(container: NodeContainer): void {
+  const { version, dir } = freezer(container);
+  if (version === 2) writeFileSync(`${dir}/cgroup.freeze`, '0');
+  else writeFileSync(`${dir}/freezer.state`, 'THAWED');
+}
+
+/** Whether every task of the container stands still. CRIU that dies midway lets a container run again, so ask late. */
+export function isFrozen(container: NodeContainer): boolean {
+  const { version, dir } = freezer(container);
+  if (version === 2) return /^frozen 1$/m.test(readFileSync(`${dir}/cgroup.events`, 'utf8'));
+  return readFileSync(`${dir}/freezer.state`, 'utf8').trim() === 'FROZEN';
+}
+
+/**
+ * Whether a cgroup above the container is frozen. CRIU hangs then, and the container is dead afterwards
+ * (facts: tried, cgroup v2).
+ */
+export function isParentFrozen(container: NodeContainer): boolean {
+  const { version, dir } = freezer(container);
+  if (version === 1) return readFileSync(`${dir}/freezer.parent_freezing`, 'utf8').trim() !== '0';
+  return /^frozen 1$/m.test(readFileSync(`${dir}/../cgroup.events`, 'utf8'));
+}
+
+/** @throws Error when the container does not stand still within 5 s */
+export async function untilFrozen(container: NodeContainer): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!isFrozen(container)) {
+    if (Date.now() > deadline) throw new Error(`container ${container.name} does not freeze: a process is in an uninterruptible wait`);
+    // A v1 freezer can stay in FREEZING after a race with a fork; writing again is what runc does as well.
+    freeze(container);
+    await delay(1);
+  }
+}
+
+/**
+ * The process IDs of a container as the node sees them. Not read from cgroup.procs: that file tells PIDs of the
+ * reader's own PID namespace, which is 0 for every process that we look for.
+ */
+export function processesOf(container: NodeContainer): number[] {
+  const cgroup = readFileSync(`${hostProc}/${container.initPid}/cgroup`, 'utf8');
+  return readdirSync(hostProc)
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => cgroupOf(pid) === cgroup)
+    .map(Number);
+}
+
+function cgroupOf(pid: string): string | undefined {
+  try {
+    return readFileSync(`${hostProc}/${pid}/cgroup`, 'utf8');
+  } catch {
+    return undefined; // ended while we looked
+  }
+}
+
+/**
+ * How CRIU must treat cgroups, the same at dump and restore: with version 2 `ignore` would lose the private cgroup
+ * namespace, with version 1 it saves 20 to 30 ms (facts: tried, cgroup v2).
+ */
+export function manageCgroupsMode(container: NodeContainer): 'soft' | 'ignore' {
+  return freezer(container).version === 2 ? 'soft' : 'ignore';
+}

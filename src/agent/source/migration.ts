@@ -1,0 +1,199 @@
+import type { AgentEvent, CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
+import { runOnHost } from '../node/host.ts';
+import { install } from '../node/install.ts';
+import { connectToPeer, PeerLink } from '../peer/link.ts';
+import type { NodeContainer } from '../runc/container.ts';
+import { freeze, isFrozen, thaw, untilFrozen } from '../runc/freezer.ts';
+import { findRuntime } from '../runc/runtime.ts';
+import { hasCommitRecord, writeCommitRecord } from './commit-record.ts';
+import { prepareDump } from './dump.ts';
+import { inspect } from './inspect.ts';
+import { PodFiles } from './pod-files.ts';
+import { findPod, type SourcePod } from './pod.ts';
+import { sendImages } from './send-images.ts';
+import { TargetProgress } from './target-progress.ts';
+
+/**
+ * The source's side of one migration. It alone decides whether the source may run again: until the commit record is
+ * written any failure thaws the pod, after it nothing does.
+ */
+export class SourceMigration {
+  readonly #id: string;
+  readonly #emit: (event: AgentEvent) => void;
+  readonly #files = new PodFiles();
+  readonly #target = new TargetProgress();
+  #ref: PodOnNode | undefined;
+  #pod: SourcePod | undefined;
+  #link: PeerLink | undefined;
+  #state: 'running' | 'frozen' | 'committed' = 'running';
+  #dumping: Promise<unknown> = Promise.resolve();
+
+  constructor(id: string, emit: (event: AgentEvent) => void) {
+    this.#id = id;
+    this.#emit = emit;
+  }
+
+  async inspect(ref: PodOnNode): Promise<Inspection> {
+    await install(this.#id);
+    this.#ref = ref;
+    return await inspect(await this.#look());
+  }
+
+  async connect(host: string, port: number, key: string): Promise<void> {
+    const socket = await connectToPeer(host, port, key, 15_000);
+    const refuse = (): void => {
+      throw new Error('the target sent data to the source');
+    };
+    this.#link = new PeerLink(socket, (message) => this.#target.onMessage(message), refuse);
+    void this.#link.closed.then((reason) =>
+      this.#target.fail(new Error(`the connection to the target's agent was lost: ${reason.message}`, { cause: reason })),
+    );
+  }
+
+  /** Sends what is in the pod's files by now, while the pod runs. */
+  async precopy(): Promise<{ bytes: number }> {
+    const link = this.#connected();
+    const { trees } = await this.#look();
+    await this.#target.unlessItFails(this.#files.sendBase(link, trees));
+    link.send({ type: 'precopied' });
+    await this.#target.reaches('precopied');
+    return { bytes: link.sent.bytes };
+  }
+
+  /**
+   * The frozen part, up to the moment when all runs again at the target. In one function, because its order is what
+   * makes it safe (one frozen instant, never two running copies, never none).
+   *
+   * @throws Error after which the source runs again, unless the commit record was written before
+   */
+  async checkpoint(): Promise<CheckpointResult> {
+    const link = this.#connected();
+    const { containers } = await this.#look();
+    const runtime = await findRuntime();
+    const dumps = await Promise.all(containers.map(async (container) => prepareDump(this.#id, container, runtime)));
+    const before = link.sent.bytes;
+    try {
+      const start = performance.now();
+      this.#state = 'frozen';
+      for (const container of containers) freeze(container);
+      await Promise.all(containers.map(untilFrozen));
+      this.#emit({ type: 'stage', stage: 'frozen' });
+
+      const { trees } = await this.#look();
+      const running = dumps.map((dump) => ({ ...dump, finished: dump.run() }));
+      this.#dumping = Promise.allSettled(running.map(({ finished }) => finished));
+      await this.#target.unlessItFails(
+        Promise.all([
+          this.#files.sendLast(link, trees, containers),
+          ...running.map(async ({ container, images, finished }) => sendImages(link, container, images, finished)),
+        ]),
+      );
+      requireFrozen(containers);
+      link.send({ type: 'complete', ...link.sent });
+      const sent = performance.now();
+      this.#emit({ type: 'stage', stage: 'sent', bytes: link.sent.bytes - before });
+
+      await this.#target.reaches('held');
+      const held = performance.now();
+      this.#emit({ type: 'stage', stage: 'held' });
+
+      requireFrozen(containers);
+      writeCommitRecord(this.#id, this.#ref?.uid ?? '');
+      this.#state = 'committed';
+      link.send({ type: 'commit' });
+      this.#emit({ type: 'stage', stage: 'committed' });
+
+      await this.#target.reaches('running');
+      const end = performance.now();
+      this.#emit({ type: 'stage', stage: 'running' });
+      return {
+        frozenMs: end - start,
+        checkpointMs: sent - start,
+        restoreMs: held - sent,
+        commitMs: end - held,
+        bytes: link.sent.bytes - before,
+      };
+    } catch (error) {
+      await this.abort(error as Error);
+      throw error;
+    }
+  }
+
+  /**
+   * Lets the pod run again if that is still allowed.
+   *
+   * @returns `running` when the source runs, `committed` when the target has taken over and the source stays frozen
+   */
+  async abort(reason: Error): Promise<'running' | 'committed'> {
+    if (this.#state === 'committed') return 'committed';
+    this.#link?.send({ type: 'failed', message: reason.message });
+    if (this.#state === 'frozen') {
+      // CRIU gives the freezer back as it found it, frozen: thawing before CRIU has ended would be undone.
+      await this.#dumping;
+      for (const container of this.#pod?.containers ?? []) thaw(container);
+      this.#state = 'running';
+    }
+    return 'running';
+  }
+
+  /**
+   * Takes over from an agent that died while the pod stood still: only the commit record tells how far it got. CRIU
+   * dies with the agent that started it, so nobody else holds the processes.
+   */
+  async rescue(ref: PodOnNode): Promise<'running' | 'committed'> {
+    this.#ref = ref;
+    const { containers } = await this.#look();
+    if (hasCommitRecord(this.#id)) {
+      this.#state = 'committed';
+      return 'committed';
+    }
+    for (const container of containers) thaw(container);
+    return 'running';
+  }
+
+  /**
+   * Ends the frozen source processes; only after the commit, and when the pod object is being deleted (or the kubelet
+   * would start them anew). Their network namespace still exists, so the kernel tells their peers with a reset.
+   */
+  async kill(): Promise<void> {
+    if (this.#state !== 'committed') throw new Error('the target has not taken over: the processes of the source stay');
+    const runtime = await findRuntime();
+    await Promise.all(
+      (this.#pod?.containers ?? []).map(async (container) => {
+        await runOnHost([runtime, '--root', container.runcRoot, 'kill', '--all', container.id, 'KILL'], { deadlineMs: 10_000 });
+        // With cgroup v1 a frozen process dies when it is thawed: of the pending SIGKILL, before its next instruction.
+        thawIfThere(container);
+      }),
+    );
+  }
+
+  close(): void {
+    this.#link?.close();
+  }
+
+  async #look(): Promise<SourcePod> {
+    if (!this.#ref) throw new Error('the agent does not know the pod yet');
+    this.#pod = await findPod(this.#ref);
+    return this.#pod;
+  }
+
+  #connected(): PeerLink {
+    if (!this.#link) throw new Error('the source agent is not connected to the target agent');
+    return this.#link;
+  }
+}
+
+/** A CRIU that died lets its container run again: such a container has gone on since its checkpoint. */
+function requireFrozen(containers: readonly NodeContainer[]): void {
+  for (const container of containers) {
+    if (!isFrozen(container)) throw new Error(`container ${container.name} ran on during its checkpoint`);
+  }
+}
+
+function thawIfThere(container: NodeContainer): void {
+  try {
+    thaw(container);
+  } catch {
+    // its cgroup went with the last process
+  }
+}

@@ -1,0 +1,288 @@
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { basename, dirname } from 'node:path';
+import type { AwaitedPod, NodeFacts } from '../../protocol/agent-calls.ts';
+import type { PeerMessage } from '../../protocol/frames.ts';
+import { plainSegment } from '../../protocol/names.ts';
+import { firstError } from '../criu/log.ts';
+import { nodeFacts } from '../node/facts.ts';
+import { mountOnHost, nodeDir, onHost, unmountOnHost } from '../node/host.ts';
+import { install, stagingDir } from '../node/install.ts';
+import { listenForPeer, PeerLink } from '../peer/link.ts';
+import { findRuntime } from '../runc/runtime.ts';
+import { Barriers } from './barriers.ts';
+import { liftLimits, makeNoop } from './bundle.ts';
+import { PodFolders } from './pod-folders.ts';
+import { Receiver } from './receiver.ts';
+import { prepareRestore } from './restore.ts';
+import { serveShim, type HeldCreate, type HeldHook } from './shim-server.ts';
+
+export interface AwaitedPodWithAddresses extends AwaitedPod {
+  /** The pod's addresses at the source. */
+  readonly addresses: readonly string[];
+}
+
+/**
+ * The target's side of one migration: it lets the node's kubelet make the new pod up to the point where containers
+ * are created, and restores them there instead. Nothing of the pod runs here before the source's commit.
+ */
+export class TargetMigration {
+  readonly #id: string;
+  #runtime = '';
+  #link: PeerLink | undefined;
+  #receiver: Receiver | undefined;
+  #awaited: AwaitedPodWithAddresses | undefined;
+  #server: Server | undefined;
+  #barriers: Barriers | undefined;
+  #folders: PodFolders | undefined;
+  #stopListening: () => void = () => undefined;
+  #phase: 'waiting' | 'restoring' | 'running' | 'failed' = 'waiting';
+  #failure = '';
+  readonly #held = new Map<string, HeldCreate>();
+  readonly #started = new Map<string, string>();
+  readonly #exited = new Set<string>();
+  readonly #putBack: (() => Promise<void>)[] = [];
+  readonly #armed = Promise.withResolvers<string>();
+  readonly #finished = Promise.withResolvers<void>();
+
+  constructor(id: string) {
+    this.#id = id;
+    this.#armed.promise.catch(() => undefined);
+    this.#finished.promise.catch(() => undefined);
+  }
+
+  async inspect(): Promise<{ facts: NodeFacts }> {
+    await install(this.#id);
+    return { facts: await nodeFacts() };
+  }
+
+  /** @param containers those whose images the source will send */
+  async listen(key: string, containers: readonly string[]): Promise<{ port: number }> {
+    const receiver = new Receiver(onHost(stagingDir(this.#id)), containers);
+    this.#receiver = receiver;
+    const { port, close } = await listenForPeer(key, (socket) => {
+      this.#link = new PeerLink(
+        socket,
+        (message) => this.#orFail(() => this.#onMessage(message)),
+        (file, data) => this.#orFail(() => receiver.onData(file, data)),
+      );
+      void this.#link.closed.then((reason) => this.#fail(`the connection to the source's agent was lost: ${reason.message}`));
+    });
+    this.#stopListening = close;
+    return { port };
+  }
+
+  /** From now on the node's runtime asks us before it creates a container of that pod. */
+  async await(pod: AwaitedPodWithAddresses): Promise<void> {
+    this.#awaited = pod;
+    this.#barriers = new Barriers(pod.containers);
+    this.#runtime = await findRuntime();
+    copyRuntime(this.#runtime);
+    const folder = this.#awaitFolder();
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(`${folder}/deadline`, `${Math.floor(Date.now() / 1000) + pod.deadlineSeconds}\n`);
+    this.#server = await serveShim(`${folder}/agent.sock`, {
+      onCreate: (create) => this.#onCreate(create),
+      onHook: (hook) => this.#onHook(hook),
+      onExited: (containerId, code) => void this.#onExited(containerId, code),
+    });
+    await mountOnHost(`${nodeDir}/shim`, this.#runtime);
+  }
+
+  /** @returns the new pod's UID once the kubelet has asked for its first container. @throws Error at the deadline */
+  async armed(deadlineMs: number): Promise<{ podUid: string }> {
+    const timer = setTimeout(
+      () => this.#armed.reject(new Error(`the kubelet did not create the pod's first container within ${deadlineMs / 1000} s`)),
+      deadlineMs,
+    );
+    try {
+      return { podUid: await this.#armed.promise };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Settles when every restore has ended well and limits are as the pod wants them. */
+  async finished(): Promise<void> {
+    await this.#finished.promise;
+    for (const putBack of this.#putBack) await putBack();
+  }
+
+  /** Gives up: containers that wait are not created, CRIUs that wait kill what they restored. Not after the commit. */
+  abort(reason: string): void {
+    this.#fail(reason);
+  }
+
+  /** Takes the mount over the runtime away and forgets the pod. */
+  async close(): Promise<void> {
+    this.#stopListening();
+    this.#link?.close();
+    this.#receiver?.close();
+    this.#server?.close();
+    if (!this.#awaited) return;
+    const folder = this.#awaitFolder();
+    rmSync(folder, { recursive: true, force: true });
+    removeIfEmpty(dirname(folder));
+    await unmountOnHost(this.#runtime);
+  }
+
+  /** What the source sends is untrusted: whatever is wrong with it ends the migration, and is told to both ends. */
+  #orFail(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail((error as Error).message);
+      throw error;
+    }
+  }
+
+  #awaitFolder(): string {
+    const { namespace, pod } = this.#required();
+    return onHost(`${nodeDir}/await/${plainSegment(namespace, 'namespace')}/${plainSegment(pod, 'pod')}`);
+  }
+
+  #onMessage(message: PeerMessage): void {
+    switch (message.type) {
+      case 'open':
+      case 'close':
+        this.#receiving().onMessage(message);
+        break;
+      case 'precopied':
+        this.#link?.send({ type: 'ready', stage: 'precopied' });
+        break;
+      case 'complete':
+        this.#receiving().onMessage(message);
+        this.#phase = 'restoring';
+        void this.#restoreAllHeld();
+        break;
+      case 'commit':
+        this.#phase = 'running';
+        this.#barriers?.open('pre-resume');
+        this.#link?.send({ type: 'ready', stage: 'running' });
+        break;
+      case 'failed':
+        this.#fail(message.message);
+        break;
+      case 'ready':
+        throw new Error('the source tells a stage that only a target has');
+    }
+  }
+
+  #onCreate(create: HeldCreate): void {
+    const { containers, initContainers } = this.#required();
+    if (this.#phase === 'failed') return create.fail(`kubectl migrate: ${this.#failure}`);
+    if (initContainers.includes(create.container)) {
+      makeNoop(create.bundle);
+      return create.pass();
+    }
+    // The kubelet tries again within a second after a failure: a second try must never start the program afresh.
+    if (!containers.includes(create.container) || this.#started.has(create.container)) {
+      return create.fail(`kubectl migrate: container ${create.container} has been restored once already`);
+    }
+    this.#held.set(create.container, create);
+    if (this.#phase === 'restoring') void this.#restore(create);
+    else void this.#prepareFirst(create);
+  }
+
+  /** The first container tells where the kubelet keeps the new pod's volumes: what was sent before can go there now. */
+  async #prepareFirst(create: HeldCreate): Promise<void> {
+    try {
+      await this.#foldersOf(create).unpackBase(create);
+      this.#armed.resolve(create.podUid);
+    } catch (error) {
+      this.#fail((error as Error).message);
+      this.#armed.reject(error as Error);
+    }
+  }
+
+  #foldersOf(create: HeldCreate): PodFolders {
+    this.#folders ??= new PodFolders(onHost(`${stagingDir(this.#id)}/trees`), create);
+    return this.#folders;
+  }
+
+  async #restoreAllHeld(): Promise<void> {
+    for (const create of this.#held.values()) await this.#restore(create);
+  }
+
+  async #restore(create: HeldCreate): Promise<void> {
+    if (this.#started.has(create.container)) return;
+    this.#started.set(create.container, create.containerId);
+    try {
+      const folders = this.#foldersOf(create);
+      await folders.unpackLast(create);
+      const { addresses, namespace, pod } = this.#required();
+      const { environment, options, runcRoot } = await prepareRestore(this.#id, create, {
+        socket: `${nodeDir}/await/${namespace}/${pod}/agent.sock`,
+        sourceAddresses: addresses,
+      });
+      const putBack = liftLimits(create.bundle, this.#runtime, runcRoot, create.containerId);
+      if (putBack) this.#putBack.push(putBack);
+      create.restore(environment, options);
+    } catch (error) {
+      this.#fail(`cannot restore container ${create.container}: ${(error as Error).message}`);
+    }
+  }
+
+  #onHook(hook: HeldHook): void {
+    if (this.#phase !== 'restoring') return hook.refuse();
+    if (hook.action === 'post-restore') this.#held.get(hook.container)?.created(hook.pid);
+    const areAllHere = this.#barriers?.arrive(hook) ?? false;
+    if (!areAllHere) return;
+    if (hook.action === 'post-restore') this.#barriers?.open('post-restore');
+    else this.#link?.send({ type: 'ready', stage: 'held' });
+  }
+
+  async #onExited(containerId: string, code: number): Promise<void> {
+    const container = [...this.#started].find(([, id]) => id === containerId)?.[0];
+    if (container === undefined) return;
+    if (code !== 0) {
+      const log = onHost(`${stagingDir(this.#id)}/work-${container}/restore.log`);
+      return this.#fail(`cannot restore container ${container}: ${(await firstError(log)) ?? `runc exited with ${code}`}`);
+    }
+    this.#exited.add(container);
+    if (this.#exited.size === this.#required().containers.length) this.#finished.resolve();
+  }
+
+  #fail(reason: string): void {
+    this.#armed.reject(new Error(reason));
+    this.#finished.reject(new Error(reason));
+    if (this.#phase === 'failed' || this.#phase === 'running') return;
+    this.#phase = 'failed';
+    this.#failure = reason;
+    this.#link?.send({ type: 'failed', message: reason });
+    this.#barriers?.refuse();
+    for (const create of this.#held.values()) create.fail(`kubectl migrate: ${reason}`);
+  }
+
+  #receiving(): Receiver {
+    if (!this.#receiver) throw new Error('the source sends before the target is ready');
+    return this.#receiver;
+  }
+
+  #required(): AwaitedPodWithAddresses {
+    if (!this.#awaited) throw new Error('the target agent awaits no pod');
+    return this.#awaited;
+  }
+}
+
+/**
+ * The shim calls a copy of the node's runtime: the original's path is covered by the shim itself, and runc run from a
+ * bind mount of itself refuses to work (facts: criu). An existing copy belongs to a migration that is still under way.
+ */
+function copyRuntime(runtime: string): void {
+  const copy = onHost(`${nodeDir}/real/${basename(runtime)}`);
+  if (existsSync(copy)) return;
+  if (readFileSync(onHost(runtime)).equals(readFileSync('/agent/shim'))) {
+    throw new Error(`${runtime} is covered by the shim of an earlier migration, whose copy of the runtime is gone`);
+  }
+  mkdirSync(dirname(copy), { recursive: true, mode: 0o700 });
+  copyFileSync(onHost(runtime), copy);
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // another pod of that namespace is awaited
+  }
+}
