@@ -1,0 +1,126 @@
+/**
+ * The fields that we look at. Objects travel as the raw JSON that the API server sent, with every field it knows, so
+ * all types here are open: whatever is not named is still there and is sent back as it came.
+ */
+export interface ObjectMeta {
+  name: string;
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  deletionTimestamp?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  ownerReferences?: { apiVersion: string; kind: string; name: string; uid: string; controller?: boolean }[];
+  finalizers?: string[];
+}
+
+export interface KubeObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+}
+
+export interface KubeList<T> {
+  metadata: { resourceVersion?: string; continue?: string };
+  items: T[];
+}
+
+export interface EnvVar {
+  name: string;
+  value?: string;
+  valueFrom?: { fieldRef?: { fieldPath: string }; [source: string]: unknown };
+}
+
+export interface Container {
+  name: string;
+  image?: string;
+  command?: string[];
+  args?: string[];
+  env?: EnvVar[];
+  restartPolicy?: string;
+  volumeMounts?: { name: string; mountPath: string; subPath?: string; mountPropagation?: string; [field: string]: unknown }[];
+  volumeDevices?: unknown[];
+  lifecycle?: { postStart?: unknown; preStop?: unknown };
+  resources?: { limits?: Record<string, string>; requests?: Record<string, string>; claims?: unknown[] };
+  securityContext?: { privileged?: boolean; [field: string]: unknown };
+  [field: string]: unknown;
+}
+
+export interface ProjectedSource {
+  configMap?: { name?: string; optional?: boolean; [field: string]: unknown };
+  secret?: { name?: string; optional?: boolean; items?: { key: string; path: string }[]; [field: string]: unknown };
+  serviceAccountToken?: { path: string; audience?: string; expirationSeconds?: number };
+  downwardAPI?: unknown;
+  [source: string]: unknown;
+}
+
+export interface Volume {
+  name: string;
+  emptyDir?: { medium?: string; sizeLimit?: string };
+  configMap?: { name?: string; optional?: boolean };
+  secret?: { secretName?: string; optional?: boolean };
+  projected?: { sources?: ProjectedSource[]; defaultMode?: number };
+  downwardAPI?: unknown;
+  [source: string]: unknown;
+}
+
+export interface Toleration {
+  key?: string;
+  operator?: string;
+  value?: string;
+  effect?: string;
+  tolerationSeconds?: number;
+}
+
+export interface PodSpec {
+  containers: Container[];
+  initContainers?: Container[];
+  ephemeralContainers?: Container[];
+  volumes?: Volume[];
+  nodeName?: string;
+  nodeSelector?: Record<string, string>;
+  tolerations?: Toleration[];
+  affinity?: Record<string, unknown>;
+  imagePullSecrets?: { name: string }[];
+  serviceAccountName?: string;
+  serviceAccount?: string;
+  restartPolicy?: string;
+  runtimeClassName?: string;
+  hostNetwork?: boolean;
+  hostPID?: boolean;
+  hostIPC?: boolean;
+  hostUsers?: boolean;
+  shareProcessNamespace?: boolean;
+  hostAliases?: { ip: string; hostnames: string[] }[];
+  resourceClaims?: unknown[];
+  [field: string]: unknown;
+}
+
+export interface ContainerStatus {
+  name: string;
+  containerID?: string;
+  imageID?: string;
+  image?: string;
+  ready?: boolean;
+  restartCount?: number;
+  state?: { running?: { startedAt?: string }; waiting?: { reason?: string; message?: string }; terminated?: { exitCode: number; reason?: string } };
+}
+
+export interface Pod extends KubeObject {
+  spec: PodSpec;
+  status?: {
+    phase?: string;
+    reason?: string;
+    message?: string;
+    podIP?: string;
+    podIPs?: { ip: string }[];
+    conditions?: { type: string; status: string; message?: string }[];
+    containerStatuses?: ContainerStatus[];
+    initContainerStatuses?: ContainerStatus[];
+  };
+}
+
+export interface Secret extends KubeObject {
+  data?: Record<string, string>;
+}

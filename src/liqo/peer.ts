@@ -1,0 +1,130 @@
+import { MigrateError } from '../errors.ts';
+import type { KubeConnection } from '../kube/connection.ts';
+import { isNotFound } from '../kube/errors.ts';
+import type { KubeList, KubeObject, Secret, Toleration } from '../kube/types.ts';
+
+/** How Liqo's virtual kubelet lets offloaded pods speak to the API server of their home. */
+export type ApiServerSupport = 'TokenAPI' | 'Disabled';
+
+export interface OffloadingPatch {
+  labelsNotReflected?: string[];
+  annotationsNotReflected?: string[];
+  nodeSelector?: Record<string, string>;
+  tolerations?: Toleration[];
+  affinity?: { nodeAffinity?: Record<string, unknown> };
+  runtimeClassName?: string;
+}
+
+/** A peered cluster, as the home cluster knows it through one virtual node. */
+export interface Peer {
+  readonly virtualNode: string;
+  readonly clusterId: string;
+  readonly homeClusterId: string;
+  readonly tenantNamespace: string;
+  readonly kubeconfigSecret: string;
+  readonly offloadingPatch: OffloadingPatch;
+  readonly apiServerSupport: ApiServerSupport;
+  /** Overrides of `kubernetes.default` and its port in offloaded pods. */
+  readonly homeApiServer: { readonly host: string; readonly port: string } | undefined;
+  /** The address by which the peer's pods reach the home API server; undefined without Liqo's network fabric. */
+  readonly homeApiServerAddress: string | undefined;
+}
+
+interface VirtualNode extends KubeObject {
+  spec: {
+    clusterID: string;
+    offloadingPatch?: OffloadingPatch;
+    kubeconfigSecretRef?: { name: string };
+    template?: { spec?: { template?: { spec?: { containers?: { args?: string[] }[] } } } };
+  };
+}
+
+interface Node extends KubeObject {
+  status?: { conditions?: { type: string; status: string; message?: string }[] };
+}
+
+/**
+ * Finds the peer that a user calls by its virtual node's name or by its cluster ID.
+ *
+ * @throws MigrateError (usage) when there is none of that name, (refused) when Liqo is not there or the node not ready
+ */
+export async function findPeer(connection: KubeConnection, name: string, signal: AbortSignal): Promise<Peer> {
+  const all = await virtualNodes(connection, signal);
+  const found = all.filter((node) => node.metadata.name === name);
+  const candidates = found.length > 0 ? found : all.filter((node) => node.spec.clusterID === name);
+  const [node] = candidates;
+  const names = all.map((one) => one.metadata.name).join(', ');
+  if (!node) {
+    const hint = all.length === 0 ? `cluster ${connection.name} has no Liqo peers: liqoctl peer` : `there are: ${names}`;
+    throw new MigrateError('usage', `error: no peered cluster "${name}" in cluster ${connection.name}`, { hint });
+  }
+  if (candidates.length > 1) {
+    const hint = `name one of its virtual nodes: ${candidates.map((one) => one.metadata.name).join(', ')}`;
+    throw new MigrateError('usage', `error: cluster "${name}" has ${candidates.length} virtual nodes`, { hint });
+  }
+  await requireReady(connection, node.metadata.name, signal);
+  return await describe(connection, node, signal);
+}
+
+async function virtualNodes(connection: KubeConnection, signal: AbortSignal): Promise<VirtualNode[]> {
+  try {
+    return (await connection.get<KubeList<VirtualNode>>('/apis/offloading.liqo.io/v1beta1/virtualnodes', signal)).items;
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    throw new MigrateError('refused', `cluster ${connection.name} has no Liqo (no virtual nodes are known there)`, {
+      cause: error,
+      hint: 'install Liqo 1.0 or newer and peer the clusters: liqoctl install, liqoctl peer',
+    });
+  }
+}
+
+async function requireReady(connection: KubeConnection, name: string, signal: AbortSignal): Promise<void> {
+  const node = await connection.get<Node>(`/api/v1/nodes/${name}`, signal);
+  const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status === 'True') return;
+  throw new MigrateError('refused', `virtual node ${name} in cluster ${connection.name} is not ready: ${ready?.message ?? 'it tells no state'}`, {
+    hint: 'liqoctl info peer tells what is wrong with the peering',
+  });
+}
+
+async function describe(connection: KubeConnection, node: VirtualNode, signal: AbortSignal): Promise<Peer> {
+  const args = node.spec.template?.spec?.template?.spec?.containers?.[0]?.args ?? [];
+  const argument = (flag: string): string | undefined => args.find((one) => one.startsWith(`--${flag}=`))?.slice(flag.length + 3);
+  const host = argument('home-api-server-host');
+  const port = argument('home-api-server-port');
+  return Object.freeze({
+    virtualNode: node.metadata.name,
+    clusterId: node.spec.clusterID,
+    homeClusterId: argument('home-cluster-id') ?? '',
+    tenantNamespace: node.metadata.namespace ?? '',
+    kubeconfigSecret: node.spec.kubeconfigSecretRef?.name ?? '',
+    offloadingPatch: node.spec.offloadingPatch ?? {},
+    // Kubernetes 1.24 and newer give tokens on request; the virtual kubelet's Legacy mode is for older ones.
+    apiServerSupport: args.includes('--enable-apiserver-support') || argument('enable-apiserver-support') === 'true' ? 'TokenAPI' : 'Disabled',
+    homeApiServer: host && port ? { host, port } : undefined,
+    homeApiServerAddress: await homeApiServerAddress(connection, signal),
+  });
+}
+
+/** Liqo's remapped address of the home API server (its IPAM object `api-server`); absent without the network fabric. */
+async function homeApiServerAddress(connection: KubeConnection, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const address = await connection.get<KubeObject & { status?: { ip?: string } }>('/apis/ipam.liqo.io/v1alpha1/namespaces/liqo/ips/api-server', signal);
+    return address.status?.ip;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The kubeconfig with which the virtual kubelet speaks to the peer, out of the Secret that the peering made. It is a
+ * credential: never log it.
+ */
+export async function peerKubeconfig(connection: KubeConnection, peer: Peer, signal: AbortSignal): Promise<string> {
+  const secret = await connection.get<Secret>(`/api/v1/namespaces/${peer.tenantNamespace}/secrets/${peer.kubeconfigSecret}`, signal);
+  const data = secret.data?.['kubeconfig'];
+  if (data === undefined) throw new MigrateError('refused', `secret ${peer.tenantNamespace}/${peer.kubeconfigSecret} holds no kubeconfig`);
+  return Buffer.from(data, 'base64').toString('utf8');
+}
+

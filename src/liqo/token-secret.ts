@@ -1,0 +1,75 @@
+import type { KubeConnection } from '../kube/connection.ts';
+import type { KubeObject, Pod } from '../kube/types.ts';
+import { tokenKey, tokenSecretName } from './forge-volumes.ts';
+import { destinationLabel, originLabel } from './names.ts';
+import type { Peer } from './peer.ts';
+
+interface TokenRequest extends KubeObject {
+  status: { token: string; expirationTimestamp: string };
+}
+
+interface Token {
+  readonly key: string;
+  readonly path: string;
+  readonly audience: string | undefined;
+  readonly seconds: number;
+}
+
+/** The service account tokens that a pod mounts. */
+export function projectedTokens(pod: Pod): Token[] {
+  return (pod.spec.volumes ?? []).flatMap((volume) =>
+    (volume.projected?.sources ?? []).flatMap(({ serviceAccountToken: token }) =>
+      token ? [{ key: tokenKey(volume.name, token.path), path: token.path, audience: token.audience, seconds: token.expirationSeconds ?? 3600 }] : [],
+    ),
+  );
+}
+
+/**
+ * Makes the Secret at the peer from which the standby pod's tokens come. The virtual kubelet makes one only once the
+ * pod is at the virtual node, and the kubelet mounts no volume before it is there. The tokens are bound to no pod:
+ * bound to the old one they would end with it. When it adopts the pod, the virtual kubelet finds that the Secret is of
+ * another pod UID and makes its own, with its own tokens (Liqo: NamespacedServiceAccountReflector.Handle).
+ *
+ * @returns the Secret's path at the peer, or undefined when the pod mounts no token
+ */
+export async function createTokenSecret(
+  home: KubeConnection,
+  remote: KubeConnection,
+  pod: Pod,
+  peer: Peer,
+  twinNamespace: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const tokens = projectedTokens(pod);
+  if (tokens.length === 0) return undefined;
+  const account = pod.spec.serviceAccountName ?? 'default';
+  const path = `/api/v1/namespaces/${pod.metadata.namespace}/serviceaccounts/${account}/token`;
+  const stringData: Record<string, string> = {};
+  let expiration = '';
+  for (const { key, audience, seconds } of tokens) {
+    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: seconds, ...(audience ? { audiences: [audience] } : {}) } };
+    const { status } = await home.create<TokenRequest>(path, request, signal);
+    stringData[key] = status.token;
+    if (expiration === '' || status.expirationTimestamp < expiration) expiration = status.expirationTimestamp;
+  }
+  const name = tokenSecretName(pod.metadata.name);
+  const collection = `/api/v1/namespaces/${twinNamespace}/secrets`;
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
+    metadata: {
+      name,
+      namespace: twinNamespace,
+      labels: { [originLabel]: peer.homeClusterId, [destinationLabel]: peer.clusterId, 'offloading.liqo.io/service-account-name': account },
+      annotations: {
+        'offloading.liqo.io/service-account-for-pod-name': pod.metadata.name,
+        'offloading.liqo.io/service-account-for-pod-uid': pod.metadata.uid ?? '',
+        'offloading.liqo.io/service-account-expiration': expiration,
+      },
+    },
+    stringData,
+  };
+  await remote.create(collection, secret, signal);
+  return `${collection}/${name}`;
+}

@@ -1,0 +1,68 @@
+import type { KubeConnection } from '../kube/connection.ts';
+
+/** The steps of a migration, in their order. */
+export const stepNames = ['plan', 'prepare', 'precopy', 'standby', 'checkpoint', 'restore', 'commit', 'cutover', 'cleanup'] as const;
+export type StepName = (typeof stepNames)[number];
+
+/** Everything that a migration needs to know; no flag, no terminal. */
+export interface MigrationRequest {
+  readonly connection: KubeConnection;
+  readonly namespace: string;
+  readonly pod: string;
+  /** The peer: name of its virtual node, or its cluster ID. */
+  readonly to: string;
+  readonly agentImage: string;
+}
+
+export type MigrationEvent =
+  | { readonly type: 'step-started'; readonly step: StepName }
+  | { readonly type: 'step-progress'; readonly step: StepName; readonly message: string }
+  | { readonly type: 'step-done'; readonly step: StepName; readonly ms: number; readonly bytes: number }
+  | { readonly type: 'step-failed'; readonly step: StepName; readonly ms: number; readonly message: string }
+  /** Something the user should know: carried or lost, or how a roll-back goes. */
+  | { readonly type: 'notice'; readonly message: string }
+  /** For the log alone. */
+  | { readonly type: 'log'; readonly message: string };
+
+export type OnEvent = (event: MigrationEvent) => void;
+
+export interface StepReport {
+  readonly name: StepName;
+  readonly ms: number;
+  readonly bytes: number;
+}
+
+export interface MigrationReport {
+  readonly pod: string;
+  readonly namespace: string;
+  /** The node that the pod left. */
+  readonly from: string;
+  /** The peer's virtual node. */
+  readonly to: string;
+  /** The peer's node on which the pod runs now. */
+  readonly node: string;
+  readonly frozenMs: number;
+  readonly totalMs: number;
+  readonly bytes: number;
+  readonly steps: readonly StepReport[];
+  /** What is not as it was, item by item. */
+  readonly notes: readonly string[];
+}
+
+export interface Reason {
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+/** What a migration would do; printable, and made without touching anything. */
+export interface PlanReport {
+  readonly pod: string;
+  readonly namespace: string;
+  readonly from: string;
+  readonly to: string;
+  readonly twinNamespace: string;
+  readonly containers: readonly string[];
+  readonly carries: readonly string[];
+  readonly loses: readonly string[];
+  readonly blocks: readonly Reason[];
+}

@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { MigrateError } from '../errors.ts';
+import type { MigrationReport, MigrationRequest, OnEvent, PlanReport } from './contract.ts';
+import { StepClock } from './clock.ts';
+import { makePlan, requireUnblocked } from './plan.ts';
+import { checkpoint } from './steps/checkpoint.ts';
+import { cleanup } from './steps/cleanup.ts';
+import { cutover } from './steps/cutover.ts';
+import { prepare } from './steps/prepare.ts';
+import { standby } from './steps/standby.ts';
+import { UndoList } from './undo.ts';
+
+/** What a migration would do; reads only. */
+export async function plan(request: MigrationRequest, signal: AbortSignal): Promise<PlanReport> {
+  return (await makePlan(request, signal)).report;
+}
+
+/**
+ * Moves a pod to a peered cluster, from top to bottom. Whatever fails before the commit is taken back: the pod then
+ * runs on where it was, and nothing is left behind.
+ *
+ * @throws MigrateError: `refused` before anything was touched, `failed` or `interrupted` after everything was taken
+ *   back, `in-doubt` when a person has to look
+ */
+export async function migrate(request: MigrationRequest, onEvent: OnEvent, signal: AbortSignal): Promise<MigrationReport> {
+  const id = randomBytes(4).toString('hex');
+  const clock = new StepClock(onEvent, signal);
+  const undo = new UndoList();
+  onEvent({ type: 'log', message: `migration ${id}: pod ${request.namespace}/${request.pod} to ${request.to}` });
+  try {
+    const planned = await clock.step('plan', async () => {
+      const made = await makePlan(request, signal);
+      requireUnblocked(made);
+      return { ...made, id };
+    });
+    const ready = await clock.step('prepare', async (say) => prepare(planned, request, undo, say, onEvent, signal));
+    await clock.step('precopy', async () => ready.source.call('source.precopy', null, 3_600_000));
+    const waiting = await clock.step('standby', async () => standby(ready, undo, signal));
+    const moved = await checkpoint(waiting, clock, undo, signal);
+    // The target runs and the source never will again: from here there is only forward, whatever the user presses.
+    undo.forget();
+    const notes = await clock.step('cutover', async (say) => cutover(waiting, say));
+    await clock.step('cleanup', async () => cleanup(ready));
+    return {
+      pod: request.pod,
+      namespace: request.namespace,
+      from: planned.sourceNode,
+      to: planned.peer.virtualNode,
+      node: ready.targetNode,
+      frozenMs: Math.round(moved.frozenMs),
+      totalMs: Math.round(clock.totalMs),
+      bytes: clock.steps.reduce((sum, { bytes }) => sum + bytes, 0),
+      steps: clock.steps,
+      notes: [...planned.report.loses, ...notes.notes],
+    };
+  } catch (error) {
+    throw await takeBack(error as Error, undo, id, onEvent);
+  }
+}
+
+/** Undoes what was done and makes the error that tells how things stand now. */
+async function takeBack(error: Error, undo: UndoList, id: string, onEvent: OnEvent): Promise<Error> {
+  if (error instanceof MigrateError && (error.kind === 'in-doubt' || error.kind === 'usage' || error.kind === 'refused')) {
+    const failures = await undo.run();
+    for (const failure of failures) onEvent({ type: 'notice', message: failure });
+    return error;
+  }
+  onEvent({ type: 'notice', message: 'taking everything back' });
+  const failures = await undo.run();
+  const find = `kubectl get pods -A -l kubectl-migrate/migration=${id}`;
+  if (failures.length > 0) {
+    const message = `${error.message}; and not everything could be taken back: ${failures.join('; ')}`;
+    return new MigrateError('in-doubt', message, { cause: error, hint: `what is left: ${find}` });
+  }
+  if (error instanceof MigrateError) return error;
+  return new MigrateError('failed', error.message, { cause: error });
+}

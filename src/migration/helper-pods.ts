@@ -1,0 +1,81 @@
+import type { Container, Pod } from '../kube/types.ts';
+import { apiServerSupportAnnotation, managedByLabel, managedByValue, migrationLabel, virtualNodeToleration } from '../liqo/names.ts';
+import type { Plan } from './plan.ts';
+
+/** A helper ends by itself after this time, whatever becomes of the CLI. */
+const lifetimeSeconds = 3600;
+
+export const agentContainer = 'agent';
+export const agentCommand = ['/agent/bin/node', '--disable-sigusr1', '/agent/agent.mjs'] as const;
+
+export function helperName(migration: string, role: 'source' | 'target' | 'rescue'): string {
+  return `kubectl-migrate-${migration}-${role}`;
+}
+
+/** The agent on the pod's own node. CRIU must see the processes under the numbers that the node knows, hence hostPID. */
+export function sourceHelper(plan: Plan, migration: string, image: string, role: 'source' | 'rescue' = 'source'): Pod {
+  return helper(plan, migration, image, role, { nodeName: plan.sourceNode, hostPID: true, tolerations: [{ operator: 'Exists' }] });
+}
+
+/**
+ * The agent at the peer: an ordinary pod on the virtual node. Its init containers run the pod's own images with a
+ * program that does nothing, so every image is on that node, pulled with the pod's own secrets, before anything freezes.
+ * Without Liqo's API-server support it gets no variables of the home cluster, which it has no use for.
+ */
+export function targetHelper(plan: Plan, migration: string, image: string): Pod {
+  const { spec } = plan.pod;
+  const images = new Map([...spec.containers, ...(spec.initContainers ?? [])].map((container) => [container.image ?? '', container]));
+  const staged = { name: 'noop', mountPath: '/noop' };
+  const initContainers: Container[] = [
+    { name: 'noop', image, imagePullPolicy: 'IfNotPresent', args: ['stage', '/noop'], volumeMounts: [staged] },
+    ...[...images.values()].map((container, index) => ({
+      name: `image-${index}`,
+      image: container.image ?? '',
+      ...(container['imagePullPolicy'] === undefined ? {} : { imagePullPolicy: container['imagePullPolicy'] }),
+      command: ['/noop/noop'],
+      volumeMounts: [staged],
+      // An image whose user is a name cannot be run as it is under runAsNonRoot; the no-op needs no user at all.
+      securityContext: { runAsUser: 0, runAsNonRoot: false },
+    })),
+  ];
+  const pod = helper(plan, migration, image, 'target', {
+    nodeName: plan.peer.virtualNode,
+    tolerations: [virtualNodeToleration],
+    ...(spec.imagePullSecrets ? { imagePullSecrets: spec.imagePullSecrets } : {}),
+    initContainers,
+  });
+  pod.metadata.annotations = { [apiServerSupportAnnotation]: 'disabled' };
+  pod.spec.volumes = [...(pod.spec.volumes ?? []), { name: 'noop', emptyDir: {} }];
+  return pod;
+}
+
+function helper(plan: Plan, migration: string, image: string, role: 'source' | 'target' | 'rescue', spec: Partial<Pod['spec']>): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: helperName(migration, role),
+      namespace: plan.report.namespace,
+      labels: { [managedByLabel]: managedByValue, [migrationLabel]: migration, 'kubectl-migrate/role': role },
+    },
+    spec: {
+      restartPolicy: 'Never',
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: 10,
+      activeDeadlineSeconds: lifetimeSeconds,
+      containers: [
+        {
+          name: agentContainer,
+          image,
+          imagePullPolicy: 'IfNotPresent',
+          args: ['serve', migration],
+          securityContext: { privileged: true },
+          volumeMounts: [{ name: 'proc', mountPath: '/host/proc' }],
+        },
+      ],
+      volumes: [{ name: 'proc', hostPath: { path: '/proc', type: 'Directory' } }],
+      ...spec,
+    },
+  };
+}

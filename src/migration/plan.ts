@@ -1,0 +1,68 @@
+import { MigrateError } from '../errors.ts';
+import type { KubeConnection } from '../kube/connection.ts';
+import { isNotFound } from '../kube/errors.ts';
+import type { Pod } from '../kube/types.ts';
+import { findPeer, type Peer } from '../liqo/peer.ts';
+import { remoteClusterLabel } from '../liqo/names.ts';
+import { twinNamespace } from '../liqo/twin-namespace.ts';
+import type { MigrationRequest, PlanReport, Reason } from './contract.ts';
+import { judgePod } from './judge.ts';
+
+/** A migration thought through, with nothing touched yet. */
+export interface Plan {
+  readonly pod: Pod;
+  readonly sourceNode: string;
+  readonly peer: Peer;
+  readonly twinNamespace: string;
+  readonly report: PlanReport;
+}
+
+/**
+ * Reads everything that decides whether and how the pod can move.
+ *
+ * @throws MigrateError (usage, refused) when pod, peer or twin namespace are not there; what the pod itself has
+ *   in the way is told in `report.blocks`
+ */
+export async function makePlan(request: MigrationRequest, signal: AbortSignal): Promise<Plan> {
+  const { connection, namespace } = request;
+  const pod = await connection.get<Pod>(`/api/v1/namespaces/${namespace}/pods/${request.pod}`, signal);
+  const peer = await findPeer(connection, request.to, signal);
+  const twin = await twinNamespace(connection, namespace, peer, signal);
+  const sourceNode = pod.spec.nodeName ?? '';
+  const verdict = judgePod(pod);
+  const blocks = [...(await nodeBlocks(connection, sourceNode, peer, signal)), ...verdict.blocks];
+  const report = {
+    pod: pod.metadata.name,
+    namespace,
+    from: sourceNode,
+    to: peer.virtualNode,
+    twinNamespace: twin,
+    containers: pod.spec.containers.map(({ name }) => name),
+    carries: verdict.carries,
+    loses: twin === namespace ? verdict.loses : [...verdict.loses, `the namespace's name inside the pod: it is ${twin} there`],
+    blocks,
+  };
+  return { pod, sourceNode, peer, twinNamespace: twin, report };
+}
+
+/** @throws MigrateError (refused) listing everything that is in the way */
+export function requireUnblocked({ report }: Plan): void {
+  if (report.blocks.length === 0) return;
+  const reasons = report.blocks.map(({ reason }) => reason).join('; ');
+  const hints = report.blocks.flatMap(({ hint }) => (hint === undefined ? [] : [hint]));
+  const message = `pod ${report.namespace}/${report.pod} cannot be moved: ${reasons}`;
+  throw new MigrateError('refused', message, hints.length > 0 ? { hint: hints.join('; ') } : {});
+}
+
+async function nodeBlocks(connection: KubeConnection, name: string, peer: Peer, signal: AbortSignal): Promise<Reason[]> {
+  if (name === '') return [{ reason: 'it is on no node yet' }];
+  if (name === peer.virtualNode) return [{ reason: `it is on ${peer.virtualNode} already` }];
+  try {
+    const node = await connection.get<Pod>(`/api/v1/nodes/${name}`, signal);
+    const isVirtual = node.metadata.labels?.[remoteClusterLabel] !== undefined;
+    return isVirtual ? [{ reason: `it runs in another cluster (virtual node ${name})`, hint: 'only pods on real nodes of this cluster can be moved so far' }] : [];
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    return [{ reason: `its node ${name} is gone` }];
+  }
+}

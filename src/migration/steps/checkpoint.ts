@@ -1,0 +1,88 @@
+import { MigrateError } from '../../errors.ts';
+import type { CheckpointResult } from '../../protocol/agent-calls.ts';
+import { openSession, untilHelperRuns } from '../agent-session.ts';
+import type { StepClock } from '../clock.ts';
+import type { StepReport } from '../contract.ts';
+import { sourceHelper } from '../helper-pods.ts';
+import type { UndoList } from '../undo.ts';
+import type { Standby } from './standby.ts';
+
+/** The agents have deadlines of their own; this one is for agents that say nothing at all. */
+const deadlineMs = 300_000;
+
+/**
+ * Checkpoint, restore and commit: the frozen part. The agents do it between themselves, so that neither the CLI nor an
+ * API server stands in its way; the CLI only starts it, and stops it if the user asks before the commit.
+ *
+ * @throws MigrateError: `in-doubt` when the source committed and the target did not confirm that all runs
+ */
+export async function checkpoint(standby: Standby, clock: StepClock, undo: UndoList, signal: AbortSignal): Promise<CheckpointResult> {
+  const { source, target } = standby;
+  undo.add('the frozen pod', async () => thaw(standby));
+  const stop = (): void => void source.call('source.abort', null, 30_000).catch(() => undefined);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await clock.step('checkpoint', async (say) => {
+      say('the pod stands still');
+      const result = await source.call('source.checkpoint', null, deadlineMs);
+      await target.call('target.finished', null, 60_000);
+      return { ...result, parts: partsOf(result) };
+    });
+  } catch (error) {
+    if ((await stateOfSource(standby)) === 'running') throw error;
+    undo.forget();
+    throw inDoubt(standby, error as Error);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Restore and commit happened within the one call; they are told as the steps that they are. */
+function partsOf({ checkpointMs, restoreMs, commitMs, bytes }: CheckpointResult): StepReport[] {
+  return [
+    { name: 'checkpoint', ms: checkpointMs, bytes },
+    { name: 'restore', ms: restoreMs, bytes: 0 },
+    { name: 'commit', ms: commitMs, bytes: 0 },
+  ];
+}
+
+/** Whether the source may run. Asks its agent, or, if that is dead, a new one on the same node. */
+async function stateOfSource(standby: Standby): Promise<'running' | 'committed'> {
+  try {
+    return (await standby.source.call('source.abort', null, 130_000)).state;
+  } catch {
+    return await rescue(standby);
+  }
+}
+
+async function thaw(standby: Standby): Promise<void> {
+  if ((await stateOfSource(standby)) === 'committed') throw new Error('the target has taken over');
+}
+
+/** A new agent on the source's node reads what the dead one left and lets the pod run if that is allowed. */
+async function rescue({ home, plan, request, podOnNode }: Standby): Promise<'running' | 'committed'> {
+  const signal = AbortSignal.timeout(90_000);
+  const collection = `/api/v1/namespaces/${plan.report.namespace}/pods`;
+  const pod = sourceHelper(plan, plan.id, request.agentImage, 'rescue');
+  try {
+    await home.create(collection, pod, signal);
+    const session = await openSession(home, await untilHelperRuns(home, pod, signal), () => undefined, signal);
+    const { state } = await session.call('source.rescue', podOnNode, 20_000);
+    if (state === 'running') await session.call('cleanup', null, 20_000);
+    session.close();
+    return state;
+  } finally {
+    await home.delete(`${collection}/${pod.metadata.name}`, { gracePeriodSeconds: 1 }).catch(() => undefined);
+  }
+}
+
+function inDoubt({ plan, shadowPod }: Standby, cause: Error): MigrateError {
+  const { namespace, pod, from } = plan.report;
+  const message = `pod ${namespace}/${pod} was handed over to ${plan.peer.virtualNode}, which did not confirm that it runs: ${cause.message}`;
+  return new MigrateError('in-doubt', message, {
+    cause,
+    hint:
+      `the source stays frozen on node ${from}, nothing of it is lost; look whether the pod runs at ${plan.peer.virtualNode} ` +
+      `(${shadowPod}), then delete one of the two`,
+  });
+}

@@ -1,0 +1,173 @@
+import { randomBytes } from 'node:crypto';
+import { MigrateError } from '../../errors.ts';
+import { connectionFromKubeconfig, type KubeConnection } from '../../kube/connection.ts';
+import { isNotFound, KubeError } from '../../kube/errors.ts';
+import { exec } from '../../kube/exec.ts';
+import type { Pod } from '../../kube/types.ts';
+import { forgeShadowPod } from '../../liqo/forge-shadow-pod.ts';
+import { missingReferences } from '../../liqo/missing-references.ts';
+import { peerKubeconfig } from '../../liqo/peer.ts';
+import type { Inspection, NodeFacts, PodOnNode } from '../../protocol/agent-calls.ts';
+import { openSession, untilHelperRuns, type AgentSession } from '../agent-session.ts';
+import type { MigrationRequest, OnEvent } from '../contract.ts';
+import { agentCommand, agentContainer, sourceHelper, targetHelper } from '../helper-pods.ts';
+import { isCarried, isReflected } from '../judge.ts';
+import type { Plan } from '../plan.ts';
+import { nodeDifferences } from '../node-differences.ts';
+import type { UndoList } from '../undo.ts';
+
+/** A migration with both agents at work and nothing of the pod touched yet. */
+export interface Prepared {
+  readonly plan: Plan & { readonly id: string };
+  readonly home: KubeConnection;
+  readonly remote: KubeConnection;
+  readonly source: AgentSession;
+  readonly target: AgentSession;
+  /** The peer's node on which the target agent, and then the pod, runs. */
+  readonly targetNode: string;
+  readonly podOnNode: PodOnNode;
+  readonly request: MigrationRequest;
+}
+
+/**
+ * Makes the helper pods, has both agents look at their node and at the processes, and joins them.
+ *
+ * @throws MigrateError (refused) when they find what makes a checkpoint or a restore impossible
+ */
+export async function prepare(
+  plan: Plan & { readonly id: string },
+  request: MigrationRequest,
+  undo: UndoList,
+  say: (message: string) => void,
+  onEvent: OnEvent,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  const home = request.connection;
+  say('starting the helper pods');
+  const [sourcePod, targetPod] = await Promise.all([
+    startHelper(home, sourceHelper(plan, plan.id, request.agentImage), undo, signal),
+    startHelper(home, targetHelper(plan, plan.id, request.agentImage), undo, signal),
+  ]);
+  const log = (side: string) => (event: unknown) => onEvent({ type: 'log', message: `${side}: ${JSON.stringify(event)}` });
+  const [source, target] = await Promise.all([
+    openSession(home, sourcePod, log('source'), signal),
+    openSession(home, targetPod, log('target'), signal),
+  ]);
+  undo.add('the agents', async () => {
+    const ends = await Promise.allSettled([source.call('cleanup', null, 20_000), target.call('cleanup', null, 20_000)]);
+    source.close();
+    target.close();
+    const failed = ends.filter((end) => end.status === 'rejected').map(({ reason }) => (reason as Error).message);
+    if (failed.length > 0) throw new Error(failed.join('; '));
+  });
+
+  say('looking at both nodes');
+  const remote = await reachPeer(home, plan, sourcePod, signal);
+  const podOnNode = describePod(plan.pod);
+  const [{ facts, blocks }, there] = await Promise.all([
+    source.call('source.inspect', podOnNode, 60_000),
+    target.call('target.inspect', null, 60_000),
+  ]);
+  await requireFit(plan, remote, targetPod, { facts, blocks }, there.facts, signal);
+
+  say('joining the agents');
+  const key = randomBytes(32).toString('base64');
+  const { port } = await target.call('target.listen', { key, containers: podOnNode.containers.map(({ name }) => name) }, 10_000);
+  await source.call('source.connect', { host: targetPod.status?.podIP ?? '', port, key }, 20_000);
+  const twin = await remote.get<Pod>(`/api/v1/namespaces/${plan.twinNamespace}/pods/${targetPod.metadata.name}`, signal);
+  return { plan, home, remote, source, target, targetNode: twin.spec.nodeName ?? '', podOnNode, request };
+}
+
+async function startHelper(home: KubeConnection, pod: Pod, undo: UndoList, signal: AbortSignal): Promise<Pod> {
+  const collection = `/api/v1/namespaces/${pod.metadata.namespace}/pods`;
+  undo.add(`helper pod ${pod.metadata.name}`, async () => removePod(home, `${collection}/${pod.metadata.name}`));
+  await home.create(collection, pod, signal);
+  return await untilHelperRuns(home, pod, signal);
+}
+
+/** Deletes a helper, at once: its agent has cleaned up by now, or is dead. */
+export async function removePod(connection: KubeConnection, path: string): Promise<void> {
+  try {
+    await connection.delete(path, { gracePeriodSeconds: 1 });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+/** The peer's API server, directly if it can be reached from here, else through the helper at home. */
+async function reachPeer(home: KubeConnection, plan: Plan, sourcePod: Pod, signal: AbortSignal): Promise<KubeConnection> {
+  const kubeconfig = await peerKubeconfig(home, plan.peer, signal);
+  const direct = await connectionFromKubeconfig(kubeconfig, plan.peer.virtualNode);
+  try {
+    await direct.open('/version', { deadlineMs: 3_000 }, signal).then((answer) => answer.resume());
+    return direct;
+  } catch (error) {
+    // An answer, whatever it says, shows that the server can be reached.
+    if (error instanceof KubeError && error.code !== 0) return direct;
+    direct.close();
+  }
+  return await connectionFromKubeconfig(kubeconfig, plan.peer.virtualNode, async (host, port) => {
+    const command = [...agentCommand, 'connect', host, String(port)];
+    const session = await exec(home, { namespace: plan.report.namespace, pod: sourcePod.metadata.name, container: agentContainer, command }, signal);
+    session.stderr.resume();
+    return session.stream;
+  });
+}
+
+/** The pod's parts as the source agent has to find them. */
+function describePod({ metadata, spec, status }: Pod): PodOnNode {
+  const volumes = spec.volumes ?? [];
+  return {
+    uid: metadata.uid ?? '',
+    containers: (status?.containerStatuses ?? []).map(({ name, containerID }) => ({ name, id: containerID ?? '' })),
+    volumes: volumes.filter(isCarried).map(({ name }) => name),
+    projected: volumes.filter(isReflected).map(({ name }) => name),
+    addresses: (status?.podIPs ?? []).map(({ ip }) => ip),
+  };
+}
+
+async function requireFit(
+  plan: Plan,
+  remote: KubeConnection,
+  targetPod: Pod,
+  { facts, blocks }: Pick<Inspection, 'facts' | 'blocks'>,
+  there: NodeFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  const reasons = blocks.map(({ container, reason }) => `container ${container}: ${reason}`);
+  const hints = blocks.flatMap(({ hint }) => (hint === undefined ? [] : [hint]));
+  reasons.push(...nodeDifferences(facts, there), ...otherImages(plan.pod, targetPod));
+  const forged = forgeShadowPod(plan.pod, plan.peer, plan.twinNamespace);
+  const missing = await missingReferences(remote, forged.spec.pod, plan.pod.metadata.name, plan.twinNamespace, signal);
+  if (missing.length > 0) reasons.push(`namespace ${plan.twinNamespace} of ${plan.peer.virtualNode} lacks ${missing.join(', ')}`);
+  const path = `/apis/offloading.liqo.io/v1beta1/namespaces/${plan.twinNamespace}/shadowpods/${plan.pod.metadata.name}`;
+  const taken = await remote.get(path, signal).then(
+    () => true,
+    (error: unknown) => {
+      if (isNotFound(error)) return false;
+      throw error;
+    },
+  );
+  if (taken) reasons.push(`namespace ${plan.twinNamespace} of ${plan.peer.virtualNode} has a pod of that name already`);
+  if (reasons.length === 0) return;
+  const message = `pod ${plan.report.namespace}/${plan.report.pod} cannot be moved: ${reasons.join('; ')}`;
+  throw new MigrateError('refused', message, hints.length > 0 ? { hint: [...new Set(hints)].join('; ') } : {});
+}
+
+/** A tag can mean another image by now, or at the peer: a restored process would find other files than it had. */
+function otherImages(pod: Pod, helper: Pod): string[] {
+  const here = new Map((pod.status?.containerStatuses ?? []).map(({ name, imageID }) => [name, imageID ?? '']));
+  const there = new Map(
+    (helper.spec.initContainers ?? []).map((container) => [
+      container.image ?? '',
+      helper.status?.initContainerStatuses?.find(({ name }) => name === container.name)?.imageID ?? '',
+    ]),
+  );
+  return pod.spec.containers
+    .filter(({ name, image }) => digestOf(here.get(name)) !== digestOf(there.get(image ?? '')))
+    .map(({ name, image }) => `container ${name} runs another image than ${image} is at the peer (${here.get(name)}, there ${there.get(image ?? '')})`);
+}
+
+function digestOf(imageId: string | undefined): string {
+  return imageId?.split('@').at(-1) ?? '';
+}
