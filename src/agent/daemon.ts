@@ -52,11 +52,16 @@ export async function serveAgent(socketPath: string, migration: string): Promise
   log({ type: 'log', message: `agent of migration ${migration} is ready` });
 }
 
-/** A failed undo is logged and nothing more: there is nobody left to tell. */
+/**
+ * Nobody is left to tell, so a failed undo is only logged. A pod that is awaited here stays awaited, and refused: its
+ * ShadowPod may be there for long, and giving the runtime back would start the program a second time, from nothing.
+ * (The ShadowPod belongs to the helper pod at the peer: who deletes the helpers by their label deletes it as well.)
+ */
 async function undo(source: SourceMigration, target: TargetMigration, migration: string): Promise<void> {
   try {
     const state = await source.abort(new Error('kubectl migrate went away'));
     target.abort('kubectl migrate went away');
+    if (target.isAwaiting) return target.refuseForLong();
     await target.close();
     // A committed source keeps its record: whoever finds the frozen pod must be able to read what it is.
     if (state === 'running') await uninstall(migration);
@@ -90,10 +95,7 @@ function handlers(source: SourceMigration, target: TargetMigration, migration: s
       return null;
     },
     'target.armed': async ({ deadlineMs }) => target.armed(deadlineMs),
-    'target.finished': async () => {
-      await target.finished();
-      return null;
-    },
+    'target.finished': async () => target.finished(),
     'target.abort': async () => {
       target.abort('the migration was aborted');
       return null;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { isDeepStrictEqual } from 'node:util';
 import { MigrateError } from '../errors.ts';
-import { identifier, type Identify, type TlsMaterial } from './credentials.ts';
+import { identifier, type Identify, type Identity, type TlsMaterial } from './credentials.ts';
 import { DialingAgent, type Dialer } from './dialing-agent.ts';
 import { errorOfAnswer, errorOfConnection, KubeError } from './errors.ts';
 import { contextOfText, resolveContext, type ConnectionFlags, type ResolvedContext } from './kubeconfig.ts';
@@ -35,7 +35,7 @@ const defaultDeadlineMs = 30_000;
 
 /** What a request needs beside its path. */
 interface Way {
-  readonly options: TlsMaterial & RequestOptions;
+  readonly options: TlsMaterial & { readonly headers: Identity['headers'] };
   readonly agent: HttpAgent;
 }
 
@@ -128,6 +128,8 @@ export class KubeConnection {
   /** Runs `work` with a signal that also fires at the deadline, and names the reason when that stopped it. */
   async #within<T>(details: RequestDetails, signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
+    // Credentials come first, outside of the deadline: a plugin may take its time, or ask its user.
+    await this.#way(false);
     const deadline = new AbortController();
     const ms = details.deadlineMs ?? this.#deadlineMs;
     const timer = ms > 0 ? setTimeout(() => deadline.abort(new Error(`no answer within ${ms / 1000} s`)), ms) : undefined;
@@ -175,7 +177,9 @@ export class KubeConnection {
   }
 
   async #way(afresh: boolean): Promise<Way> {
-    const { headers, tls, proxy } = await this.#identify(afresh);
+    const { headers, tls, proxy } = await this.#identify(afresh).catch((cause: unknown) => {
+      throw errorOfConnection(this.server.host, cause);
+    });
     if (!this.#agent || !isDeepStrictEqual(tls, this.#tls)) {
       // `timeout` is for idle connections alone: those of which a server or a balancer may have lost patience.
       const own = { keepAlive: true, timeout: 20_000, ...tls };

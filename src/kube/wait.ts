@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from './connection.ts';
-import { KubeError } from './errors.ts';
-import type { KubeList, KubeObject } from './types.ts';
+import { errorOfStatus, KubeError, type Status } from './errors.ts';
+import type { KubeObject } from './types.ts';
 
 export interface Wait<T> {
   /** Path of the object's collection, e.g. `/api/v1/namespaces/demo/pods`. */
@@ -18,68 +18,87 @@ export interface Wait<T> {
   readonly describe?: (object: T | undefined) => string;
 }
 
+/** A watch that hears nothing may be dead without knowing, so each is short and followed by a list. */
+const watchSeconds = 30;
+const longestPauseMs = 5_000;
+
 /**
- * Watches one object until it is as wanted.
+ * Watches one object until it is as wanted. A server that cannot be reached or is not well is asked again, with longer
+ * and longer pauses, until the deadline; one that refuses is not.
  *
  * @returns the object, or undefined when its absence was wanted
- * @throws MigrateError at the deadline, KubeError when the server refuses, and what `isDone` throws
+ * @throws MigrateError at the deadline, KubeError when the server refuses, the signal's reason, and what `isDone` throws
  */
 export async function waitFor<T extends KubeObject>(connection: KubeConnection, wait: Wait<T>, signal: AbortSignal): Promise<T | undefined> {
-  const deadline = Date.now() + wait.deadlineMs;
-  const query = { fieldSelector: `metadata.name=${wait.name}` };
-  let last: T | undefined;
-  for (let attempt = 0; ; attempt++) {
-    signal.throwIfAborted();
-    if (Date.now() > deadline) throw timedOut(connection, wait, last);
-    try {
-      const list = await connection.get<KubeList<T>>(wait.collection, signal, query);
-      last = list.items[0];
-      if (wait.isDone(last)) return last;
-      const left = Math.max(1, Math.ceil((deadline - Date.now()) / 1000));
-      const watch = { ...query, watch: 'true', resourceVersion: list.metadata.resourceVersion ?? '', timeoutSeconds: String(left) };
-      const answer = await connection.open(wait.collection, { query: watch, deadlineMs: 0 }, signal);
-      for await (const object of watched<T>(answer)) {
-        last = object;
-        if (!wait.isDone(last)) continue;
-        answer.destroy();
-        return last;
-      }
-    } catch (error) {
-      // A watch breaks for many reasons; the list that follows tells whether the server is really gone.
-      if (signal.aborted || !(error instanceof KubeError) || (error.code !== 410 && error.code !== 0 && error.code < 500)) throw error;
-      if (attempt >= 5 && error.code === 0) throw error;
-    }
-    await delay(100 + Math.random() * 200, undefined, { signal });
-  }
-}
-
-async function* watched<T extends KubeObject>(answer: IncomingMessage): AsyncGenerator<T | undefined, void, undefined> {
-  let text = '';
-  answer.setEncoding('utf8');
+  signal.throwIfAborted();
+  const deadline = AbortSignal.timeout(wait.deadlineMs);
+  const both = AbortSignal.any([signal, deadline]);
+  let last: { readonly object: T | undefined } | undefined;
+  let trouble: KubeError | undefined;
   try {
-    for await (const chunk of answer as AsyncIterable<string>) {
-      text += chunk;
-      const lines = text.split('\n');
-      text = lines.pop() ?? '';
-      for (const line of lines.filter(Boolean)) {
-        const event = JSON.parse(line) as { type: string; object: unknown };
-        if (event.type === 'ERROR') throw watchError(event.object);
-        if (event.type === 'DELETED') yield undefined;
-        else if (event.type !== 'BOOKMARK') yield event.object as Awaited<T>;
+    for (let failures = 0; ; ) {
+      try {
+        for await (const object of states<T>(connection, wait, both)) {
+          last = { object };
+          failures = 0;
+          trouble = undefined;
+          if (wait.isDone(object)) return object;
+        }
+      } catch (error) {
+        if (both.aborted || !(error instanceof KubeError) || !isPassing(error)) throw error;
+        trouble = error;
+        failures++;
       }
+      // A watch that only came to its end, or too late (410), is followed by a list at once.
+      const pause = failures === 0 || trouble?.code === 410 ? 50 : Math.min(longestPauseMs, 100 * 2 ** failures);
+      await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: both });
     }
   } catch (error) {
-    if (error instanceof KubeError) throw error;
-    throw new KubeError(0, 'Unreachable', `the watch broke: ${(error as Error).message}`, { cause: error });
+    if (signal.aborted) throw signal.reason;
+    if (deadline.aborted) throw timedOut(connection, wait, last, trouble);
+    throw error;
   }
 }
 
-function watchError(object: unknown): KubeError {
-  const { code = 410, reason = '', message = 'the watch ended' } = object as { code?: number; reason?: string; message?: string };
-  return new KubeError(code, reason, message);
+/** The object as it is, and then as it becomes, until the watch ends. */
+async function* states<T extends KubeObject>(connection: KubeConnection, { collection, name }: Wait<T>, signal: AbortSignal): AsyncGenerator<T | undefined> {
+  const query = { fieldSelector: `metadata.name=${name}` };
+  const list = await connection.list<T>(collection, signal, query);
+  yield list.items[0] as Awaited<T> | undefined;
+  const silence = AbortSignal.timeout((watchSeconds + 10) * 1000);
+  const ended = AbortSignal.any([signal, silence]);
+  const watch = { ...query, watch: 'true', resourceVersion: list.metadata.resourceVersion ?? '', timeoutSeconds: String(watchSeconds) };
+  try {
+    const answer = await connection.open(collection, { query: watch }, ended);
+    for await (const event of events(answer)) {
+      if (event.type === 'ERROR') throw errorOfStatus(event.object as Status);
+      if (event.type === 'DELETED') yield undefined;
+      else if (event.type !== 'BOOKMARK') yield event.object as Awaited<T>;
+    }
+  } catch (error) {
+    if (signal.aborted || error instanceof KubeError) throw error;
+    if (silence.aborted) return;
+    throw new KubeError(0, 'Disconnected', `the watch broke: ${(error as Error).message}`, { cause: error });
+  }
 }
 
-function timedOut<T>(connection: KubeConnection, wait: Wait<T>, last: T | undefined): MigrateError {
-  const state = wait.describe?.(last);
-  return new MigrateError('failed', `waited ${wait.deadlineMs / 1000} s for ${wait.what} in cluster ${connection.name}${state ? `; ${state}` : ''}`);
+async function* events(answer: IncomingMessage): AsyncGenerator<{ type: string; object: unknown }> {
+  let text = '';
+  answer.setEncoding('utf8');
+  for await (const chunk of answer as AsyncIterable<string>) {
+    const lines = (text + chunk).split('\n');
+    text = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') yield JSON.parse(line) as { type: string; object: unknown };
+  }
+}
+
+/** Whether asking again can help. */
+function isPassing({ code }: KubeError): boolean {
+  return code === 0 || code === 410 || code === 429 || code >= 500;
+}
+
+function timedOut<T>(connection: KubeConnection, wait: Wait<T>, last: { object: T | undefined } | undefined, trouble: KubeError | undefined): MigrateError {
+  const state = trouble ? trouble.message : last && wait.describe?.(last.object);
+  const message = `waited ${wait.deadlineMs / 1000} s for ${wait.what} in cluster ${connection.name}${state ? `; ${state}` : ''}`;
+  return new MigrateError('failed', message, trouble ? { cause: trouble } : {});
 }

@@ -7,16 +7,23 @@ import type { Peer } from './peer.ts';
  * The ShadowPod that stands by for a pod while that still runs at home. Without the labels `destination` and
  * `nodename` the virtual kubelet neither adopts nor deletes it.
  *
- * It differs from the genuine one in `nodeName` alone, which ties it to the node whose agent awaits it. That stays
- * after the adoption, because Liqo's webhook lets nobody change a ShadowPod's placement (pod.CheckShadowPodUpdate).
+ * Its specification differs from the genuine one in `nodeName` alone, which ties it to the node whose agent awaits it.
+ * That stays after the adoption: Liqo's webhook lets nobody change a ShadowPod's placement (pod.CheckShadowPodUpdate).
+ * Until then it belongs to the helper pod, so that it goes when a killed migration's helpers are deleted.
+ *
+ * @param helper the target helper as the peer's API server has it
  */
-export function standbyShadowPod(pod: Pod, peer: Peer, twinNamespace: string, nodeName: string, migration: string): ShadowPod {
+export function standbyShadowPod(pod: Pod, peer: Peer, twinNamespace: string, helper: Pod, migration: string): ShadowPod {
   const genuine = forgeShadowPod(pod, peer, twinNamespace);
   const { [destinationLabel]: _destination, [nodeNameLabel]: _nodeName, ...labels } = genuine.metadata.labels ?? {};
   return {
     ...genuine,
-    metadata: { ...genuine.metadata, labels: { ...labels, [managedByLabel]: managedByValue, [migrationLabel]: migration } },
-    spec: { pod: { ...genuine.spec.pod, nodeName } },
+    metadata: {
+      ...genuine.metadata,
+      labels: { ...labels, [managedByLabel]: managedByValue, [migrationLabel]: migration },
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: helper.metadata.name, uid: helper.metadata.uid ?? '' }],
+    },
+    spec: { pod: { ...genuine.spec.pod, nodeName: helper.spec.nodeName ?? '' } },
   };
 }
 
@@ -25,6 +32,7 @@ export function adoptionPatch(pod: Pod, peer: Peer): unknown {
   const own = pod.metadata.labels ?? {};
   return {
     metadata: {
+      ownerReferences: null,
       labels: {
         [destinationLabel]: peer.clusterId,
         [nodeNameLabel]: peer.virtualNode,

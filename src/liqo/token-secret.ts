@@ -1,4 +1,5 @@
 import type { KubeConnection } from '../kube/connection.ts';
+import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject, Pod } from '../kube/types.ts';
 import { tokenKey, tokenSecretName } from './forge-volumes.ts';
 import { destinationLabel, originLabel } from './names.ts';
@@ -70,6 +71,10 @@ export async function createTokenSecret(
     },
     stringData,
   };
+  // One of that name can only be a remnant: there is no pod of that name at the peer (the plan looked).
+  await remote.delete(`${collection}/${name}`, {}, signal).catch((error: unknown) => {
+    if (!isNotFound(error)) throw error;
+  });
   await remote.create(collection, secret, signal);
   return `${collection}/${name}`;
 }

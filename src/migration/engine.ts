@@ -39,19 +39,19 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
     const moved = await checkpoint(waiting, clock, undo, signal);
     // The target runs and the source never will again: from here there is only forward, whatever the user presses.
     undo.forget();
-    const notes = await clock.step('cutover', async (say) => cutover(waiting, say));
+    const left = await clock.step('cutover', async (say) => cutover(waiting, say));
     await clock.step('cleanup', async () => cleanup(ready));
     return {
       pod: request.pod,
       namespace: request.namespace,
       from: planned.sourceNode,
       to: planned.peer.virtualNode,
-      node: ready.targetNode,
+      node: ready.targetTwin.spec.nodeName ?? '',
       frozenMs: Math.round(moved.frozenMs),
       totalMs: Math.round(clock.totalMs),
       bytes: clock.steps.reduce((sum, { bytes }) => sum + bytes, 0),
       steps: clock.steps,
-      notes: [...planned.report.loses, ...notes.notes],
+      notes: [...planned.report.loses, ...moved.notes, ...left.notes],
     };
   } catch (error) {
     throw await takeBack(error as Error, undo, id, onEvent);

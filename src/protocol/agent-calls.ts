@@ -77,7 +77,7 @@ export interface AgentCalls {
   'target.listen': { params: { key: string; containers: readonly string[] }; result: { port: number } };
   'target.await': { params: AwaitedPod & { addresses: readonly string[] }; result: null };
   'target.armed': { params: { deadlineMs: number }; result: { podUid: string } };
-  'target.finished': { params: null; result: null };
+  'target.finished': { params: null; result: { notes: readonly string[] } };
   'target.abort': { params: null; result: null };
   'cleanup': { params: null; result: null };
 }

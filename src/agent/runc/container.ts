@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { onHost } from '../node/host.ts';
 
@@ -24,7 +25,7 @@ export interface NodeContainer {
 
 /** containerd keeps the bundles of Kubernetes' containers and runc's state of them here. */
 const bundles = '/run/containerd/io.containerd.runtime.v2.task/k8s.io';
-const runcRoot = '/run/containerd/runc/k8s.io';
+export const runcRoot = '/run/containerd/runc/k8s.io';
 
 /**
  * Finds a container by the ID that the pod's status tells, and makes sure that it is that pod's.
@@ -35,18 +36,40 @@ const runcRoot = '/run/containerd/runc/k8s.io';
 export async function findContainer(name: string, containerId: string, podUid: string): Promise<NodeContainer> {
   const [scheme, id = ''] = containerId.split('://');
   if (scheme !== 'containerd') throw new Error(`container ${name} runs under ${scheme}; only containerd is supported so far`);
-  if (!/^[a-f0-9]{16,128}$/.test(id)) throw new Error(`container ${name} has an odd ID: ${JSON.stringify(id).slice(0, 80)}`);
   const bundle = `${bundles}/${id}`;
   const spec = await readSpec(bundle);
   const annotations = spec.annotations ?? {};
   if (annotations['io.kubernetes.cri.sandbox-uid'] !== podUid || annotations['io.kubernetes.cri.container-name'] !== name) {
     throw new Error(`container ${id} on the node is not container ${name} of pod ${podUid}`);
   }
-  const state = JSON.parse(await readFile(onHost(`${runcRoot}/${id}/state.json`), 'utf8')) as {
-    init_process_pid: number;
-    cgroup_paths: Record<string, string>;
-  };
+  const state = readState(runcRoot, id);
   return { name, id, bundle, runcRoot, initPid: state.init_process_pid, cgroupPaths: state.cgroup_paths, spec };
+}
+
+interface RuncState {
+  readonly init_process_pid: number;
+  /** One for each hierarchy of version 1, or the one of version 2 under the empty name. */
+  readonly cgroup_paths: Readonly<Record<string, string>>;
+}
+
+function readState(root: string, id: string): RuncState {
+  if (!/^[a-f0-9]{16,128}$/.test(id)) throw new Error(`a container has an odd ID: ${JSON.stringify(id).slice(0, 80)}`);
+  return JSON.parse(readFileSync(onHost(`${root}/${id}/state.json`), 'utf8')) as RuncState;
+}
+
+/** The cgroup folders of a container, as absolute paths of the node. @throws Error when runc does not know it */
+export function containerCgroups(root: string, id: string): Readonly<Record<string, string>> {
+  return readState(root, id).cgroup_paths;
+}
+
+/** The node's number of a container's first process. */
+export function containerPid(root: string, id: string): number {
+  return readState(root, id).init_process_pid;
+}
+
+/** The sandbox that a new container belongs to. */
+export function sandboxOf(spec: RuntimeSpec): string {
+  return spec.annotations?.['io.kubernetes.cri.sandbox-id'] ?? '';
 }
 
 /** @throws Error when the bundle has no readable config.json */

@@ -9,9 +9,11 @@ import { nodeFacts } from '../node/facts.ts';
 import { mountOnHost, nodeDir, onHost, unmountOnHost } from '../node/host.ts';
 import { install, stagingDir } from '../node/install.ts';
 import { listenForPeer, PeerLink } from '../peer/link.ts';
+import { readSpec, runcRoot, sandboxOf } from '../runc/container.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { Barriers } from './barriers.ts';
-import { liftLimits, makeNoop } from './bundle.ts';
+import { makeNoop } from './bundle.ts';
+import { liftLimits } from './limits.ts';
 import { PodFolders } from './pod-folders.ts';
 import { Receiver } from './receiver.ts';
 import { prepareRestore } from './restore.ts';
@@ -21,6 +23,9 @@ export interface AwaitedPodWithAddresses extends AwaitedPod {
   /** The pod's addresses at the source. */
   readonly addresses: readonly string[];
 }
+
+/** For a person to come and clean up: a week. */
+const longRefusalSeconds = 7 * 24 * 3600;
 
 /**
  * The target's side of one migration: it lets the node's kubelet make the new pod up to the point where containers
@@ -41,7 +46,7 @@ export class TargetMigration {
   readonly #held = new Map<string, HeldCreate>();
   readonly #started = new Map<string, string>();
   readonly #exited = new Set<string>();
-  readonly #putBack: (() => Promise<void>)[] = [];
+  readonly #putBack: (() => void)[] = [];
   readonly #armed = Promise.withResolvers<string>();
   readonly #finished = Promise.withResolvers<void>();
 
@@ -80,7 +85,7 @@ export class TargetMigration {
     copyRuntime(this.#runtime);
     const folder = this.#awaitFolder();
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(`${folder}/deadline`, `${Math.floor(Date.now() / 1000) + pod.deadlineSeconds}\n`);
+    writeDeadline(folder, pod.deadlineSeconds);
     this.#server = await serveShim(`${folder}/agent.sock`, {
       onCreate: (create) => this.#onCreate(create),
       onHook: (hook) => this.#onHook(hook),
@@ -102,15 +107,36 @@ export class TargetMigration {
     }
   }
 
-  /** Settles when every restore has ended well and limits are as the pod wants them. */
-  async finished(): Promise<void> {
+  /**
+   * Settles when every restore has ended well.
+   *
+   * @returns what is not as the pod wants it, item by item: limits that could not be set again
+   */
+  async finished(): Promise<{ notes: string[] }> {
     await this.#finished.promise;
-    for (const putBack of this.#putBack) await putBack();
+    const notes: string[] = [];
+    for (const putBack of this.#putBack.splice(0)) {
+      try {
+        putBack();
+      } catch (error) {
+        notes.push(`a limit could not be set again: ${(error as Error).message}`);
+      }
+    }
+    return { notes };
   }
 
   /** Gives up: containers that wait are not created, CRIUs that wait kill what they restored. Not after the commit. */
   abort(reason: string): void {
     this.#fail(reason);
+  }
+
+  get isAwaiting(): boolean {
+    return this.#awaited !== undefined && this.#phase !== 'running';
+  }
+
+  /** The awaited pod's containers are refused from now on, with or without this agent. */
+  refuseForLong(): void {
+    writeDeadline(this.#awaitFolder(), longRefusalSeconds);
   }
 
   /** Takes the mount over the runtime away and forgets the pod. */
@@ -211,12 +237,12 @@ export class TargetMigration {
       const folders = this.#foldersOf(create);
       await folders.unpackLast(create);
       const { addresses, namespace, pod } = this.#required();
-      const { environment, options, runcRoot } = await prepareRestore(this.#id, create, {
+      const { environment, options } = await prepareRestore(this.#id, create, {
         socket: `${nodeDir}/await/${namespace}/${pod}/agent.sock`,
         sourceAddresses: addresses,
       });
-      const putBack = liftLimits(create.bundle, this.#runtime, runcRoot, create.containerId);
-      if (putBack) this.#putBack.push(putBack);
+      const sandbox = sandboxOf(await readSpec(create.bundle));
+      this.#putBack.push(liftLimits(create.bundle, runcRoot, create.containerId, sandbox));
       create.restore(environment, options);
     } catch (error) {
       this.#fail(`cannot restore container ${create.container}: ${(error as Error).message}`);
@@ -277,6 +303,10 @@ function copyRuntime(runtime: string): void {
   }
   mkdirSync(dirname(copy), { recursive: true, mode: 0o700 });
   copyFileSync(onHost(runtime), copy);
+}
+
+function writeDeadline(folder: string, secondsFromNow: number): void {
+  writeFileSync(`${folder}/deadline`, `${Math.floor(Date.now() / 1000) + secondsFromNow}\n`);
 }
 
 function removeIfEmpty(folder: string): void {

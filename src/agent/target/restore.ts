@@ -1,18 +1,16 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { addressPairs, rewireSockets } from '../criu/files-image.ts';
 import { criuConfig, criuEnvironment, sharedFlags } from '../criu/options.ts';
 import { hostProc, nodeDir, onHost } from '../node/host.ts';
 import { stage, stagingDir } from '../node/install.ts';
-import { existsSync } from 'node:fs';
-import { readSpec } from '../runc/container.ts';
+import { containerPid, readSpec, runcRoot, sandboxOf } from '../runc/container.ts';
 import type { HeldCreate } from './shim-server.ts';
 
 export interface RestorePlan {
   readonly environment: Readonly<Record<string, string>>;
   /** runc's options of `restore`. */
   readonly options: readonly string[];
-  readonly runcRoot: string;
 }
 
 /**
@@ -41,17 +39,12 @@ export async function prepareRestore(
       KUBECTL_MIGRATE_DEADLINE: String(Math.floor(Date.now() / 1000) + 90),
     },
     options: ['--detach', '--image-path', images, '--work-path', work, ...sharedFlags(mode)],
-    runcRoot: '/run/containerd/runc/k8s.io',
   };
 }
 
 /** The new pod's addresses, read in its network namespace: nobody else knows them this early. */
 async function podAddresses(create: HeldCreate): Promise<Buffer[]> {
-  const spec = await readSpec(create.bundle);
-  const sandbox = spec.annotations?.['io.kubernetes.cri.sandbox-id'] ?? '';
-  if (!/^[a-f0-9]{16,128}$/.test(sandbox)) throw new Error('the new container does not tell its sandbox');
-  const state = JSON.parse(readFileSync(onHost(`/run/containerd/runc/k8s.io/${sandbox}/state.json`), 'utf8')) as { init_process_pid: number };
-  const pid = state.init_process_pid;
+  const pid = containerPid(runcRoot, sandboxOf(await readSpec(create.bundle)));
   return [...ipv4Addresses(readFileSync(`${hostProc}/${pid}/net/fib_trie`, 'utf8')), ...ipv6Addresses(read(`${hostProc}/${pid}/net/if_inet6`))];
 }
 

@@ -16,7 +16,7 @@ const deadlineMs = 300_000;
  *
  * @throws MigrateError: `in-doubt` when the source committed and the target did not confirm that all runs
  */
-export async function checkpoint(standby: Standby, clock: StepClock, undo: UndoList, signal: AbortSignal): Promise<CheckpointResult> {
+export async function checkpoint(standby: Standby, clock: StepClock, undo: UndoList, signal: AbortSignal): Promise<CheckpointResult & { notes: readonly string[] }> {
   const { source, target } = standby;
   undo.add('the frozen pod', async () => thaw(standby));
   const stop = (): void => void source.call('source.abort', null, 30_000).catch(() => undefined);
@@ -25,8 +25,8 @@ export async function checkpoint(standby: Standby, clock: StepClock, undo: UndoL
     return await clock.step('checkpoint', async (say) => {
       say('the pod stands still');
       const result = await source.call('source.checkpoint', null, deadlineMs);
-      await target.call('target.finished', null, 60_000);
-      return { ...result, parts: partsOf(result) };
+      const { notes } = await target.call('target.finished', null, 60_000);
+      return { ...result, notes, parts: partsOf(result) };
     });
   } catch (error) {
     if ((await stateOfSource(standby)) === 'running') throw error;

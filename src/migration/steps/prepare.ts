@@ -23,8 +23,8 @@ export interface Prepared {
   readonly remote: KubeConnection;
   readonly source: AgentSession;
   readonly target: AgentSession;
-  /** The peer's node on which the target agent, and then the pod, runs. */
-  readonly targetNode: string;
+  /** The target helper as the peer's API server has it: it tells the real node. */
+  readonly targetTwin: Pod;
   readonly podOnNode: PodOnNode;
   readonly request: MigrationRequest;
 }
@@ -75,7 +75,7 @@ export async function prepare(
   const { port } = await target.call('target.listen', { key, containers: podOnNode.containers.map(({ name }) => name) }, 10_000);
   await source.call('source.connect', { host: targetPod.status?.podIP ?? '', port, key }, 20_000);
   const twin = await remote.get<Pod>(`/api/v1/namespaces/${plan.twinNamespace}/pods/${targetPod.metadata.name}`, signal);
-  return { plan, home, remote, source, target, targetNode: twin.spec.nodeName ?? '', podOnNode, request };
+  return { plan, home, remote, source, target, targetTwin: twin, podOnNode, request };
 }
 
 async function startHelper(home: KubeConnection, pod: Pod, undo: UndoList, signal: AbortSignal): Promise<Pod> {

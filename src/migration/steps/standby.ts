@@ -19,7 +19,7 @@ export interface Standby extends Prepared {
 
 /** Makes the pod at the peer, up to the creation of its first container, which the target agent holds. */
 export async function standby(prepared: Prepared, undo: UndoList, signal: AbortSignal): Promise<Standby> {
-  const { plan, home, remote, target, podOnNode, targetNode } = prepared;
+  const { plan, home, remote, target, podOnNode, targetTwin } = prepared;
   const { pod, peer, twinNamespace, id } = plan;
   const { name } = pod.metadata;
   await target.call(
@@ -50,7 +50,7 @@ export async function standby(prepared: Prepared, undo: UndoList, signal: AbortS
     await remote.delete(shadowPod, { propagationPolicy: 'Foreground' }).catch(unlessNotFound);
     await untilGone(prepared);
   });
-  await remote.create(collection, standbyShadowPod(pod, peer, twinNamespace, targetNode, id), signal);
+  await remote.create(collection, standbyShadowPod(pod, peer, twinNamespace, targetTwin, id), signal);
 
   await Promise.race([target.call('target.armed', { deadlineMs: armDeadlineMs }, armDeadlineMs + 5_000), whyItCannotStart(prepared, signal)]);
   return { ...prepared, shadowPod };
