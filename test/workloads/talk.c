@@ -2,6 +2,7 @@
 // talk client HOST PORT [each]: sends 1, 2, 3 ... and wants each back, prints `step N SECONDS.MILLIS`; on an error prints
 // `lost WHAT` and connects anew. With `each`, every number takes a connection of its own.
 // talk both PORT: server and client in one container, over the loopback device.
+// A PORT that is a path means a Unix socket.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,11 +21,19 @@ static void pause_ms(long ms) {
   nanosleep(&pause, NULL);
 }
 
-static int serve(int port) {
-  int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0), accepted = 0;
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
+static struct sockaddr_un unix_address(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  return address;
+}
+
+static int serve(const char *port) {
+  int one = 1, is_path = *port == '/', listener = socket(is_path ? AF_UNIX : AF_INET, SOCK_STREAM, 0), accepted = 0;
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(port))};
+  struct sockaddr_un path = unix_address(port);
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 16)) {
+  int failed = is_path ? bind(listener, (struct sockaddr *)&path, sizeof path) : bind(listener, (struct sockaddr *)&address, sizeof address);
+  if (failed || listen(listener, 16)) {
     printf("lost listen: %s\n", strerror(errno));
     return 1;
   }
@@ -42,6 +52,14 @@ static int serve(int port) {
 static int dial(const char *host, const char *port) {
   struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *found = NULL;
   struct timeval patience = {1, 0};
+  if (*port == '/') {
+    struct sockaddr_un path = unix_address(port);
+    int local = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (!connect(local, (struct sockaddr *)&path, sizeof path))
+      return local;
+    close(local);
+    return -1;
+  }
   if (getaddrinfo(host, port, &hints, &found))
     return -1;
   int connection = socket(AF_INET, SOCK_STREAM, 0);
@@ -90,11 +108,11 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   setvbuf(stdout, NULL, _IOLBF, 0);
   if (argc == 3 && !strcmp(argv[1], "server"))
-    return serve(atoi(argv[2]));
+    return serve(argv[2]);
   if (argc >= 4 && !strcmp(argv[1], "client"))
     return ask(argv[2], argv[3], argc > 4);
   if (argc == 3 && !strcmp(argv[1], "both"))
-    return fork() ? ask("127.0.0.1", argv[2], 0) : serve(atoi(argv[2]));
+    return fork() ? ask("127.0.0.1", argv[2], 0) : serve(argv[2]);
   fprintf(stderr, "usage: talk server PORT | client HOST PORT [each] | both PORT\n");
   return 2;
 }

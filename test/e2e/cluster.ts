@@ -1,0 +1,113 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { insideBed, mustIn, runIn } from '../../bed/bed.ts';
+import { nodes } from '../../bed/layout.ts';
+import { runOnNode } from '../../bed/node.ts';
+import type { RunResult } from '../../build/run.ts';
+import type { KubeList, KubeObject, Pod } from '../../src/kube/types.ts';
+import type { MigrationReport } from '../../src/migration/contract.ts';
+
+export type Side = 'home' | 'away';
+
+export async function kubectl(side: Side, ...args: readonly string[]): Promise<RunResult> {
+  return await runIn(['kubectl', '--context', side, '-n', 'demo', ...args]);
+}
+
+export async function mustKubectl(side: Side, ...args: readonly string[]): Promise<string> {
+  return await mustIn(['kubectl', '--context', side, '-n', 'demo', ...args]);
+}
+
+export async function getPod(side: Side, name: string): Promise<Pod> {
+  return JSON.parse(await mustKubectl(side, 'get', 'pod', name, '-o', 'json')) as Pod;
+}
+
+/** Creates a pod and waits until it is ready. */
+export async function startPod(pod: Pod): Promise<Pod> {
+  await mustIn(['kubectl', '-n', 'demo', 'apply', '-f', '-'], { input: JSON.stringify(pod) });
+  await mustKubectl('home', 'wait', '--for=condition=Ready', `pod/${pod.metadata.name}`, '--timeout=60s');
+  return await getPod('home', pod.metadata.name);
+}
+
+export async function deletePod(name: string): Promise<void> {
+  await mustKubectl('home', 'delete', 'pod', name, '--grace-period=1', '--ignore-not-found', '--wait', '--timeout=90s');
+}
+
+export async function logs(side: Side, pod: string, container = 'main'): Promise<string> {
+  return await mustKubectl(side, 'logs', pod, '-c', container);
+}
+
+/** Follows a container's log until the container or its pod is gone. */
+export async function followLogs(pod: string, container = 'main'): Promise<{ text: () => string; end: Promise<void> }> {
+  const { command, env } = await insideBed(['kubectl', '-n', 'demo', 'logs', '-f', pod, '-c', container]);
+  const child = spawn(command[0] ?? '', command.slice(1), { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'ignore'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  const end = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  return { text: () => text, end };
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  /** Fulfilled when standard error has that text. */
+  readonly sees: (text: string) => Promise<void>;
+  readonly result: Promise<RunResult>;
+}
+
+/** Starts `kubectl migrate` and lets the test act while it runs. */
+export async function startMigration(...args: readonly string[]): Promise<Running> {
+  const { command, env } = await insideBed(['kubectl', 'migrate', '-n', 'demo', '--to', 'away', ...args]);
+  const child = spawn(command[0] ?? '', command.slice(1), { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const text = { stdout: '', stderr: '' };
+  const waiting: { text: string; resolve: () => void }[] = [];
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text.stdout += chunk));
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    text.stderr += chunk;
+    for (const one of waiting) if (text.stderr.includes(one.text)) one.resolve();
+  });
+  const result = new Promise<RunResult>((resolve) => child.once('close', (code) => resolve({ code: code ?? 137, ...text })));
+  const sees = async (wanted: string): Promise<void> => {
+    const seen = new Promise<void>((resolve) => waiting.push({ text: wanted, resolve }));
+    const ended = result.then(({ stderr }) => {
+      if (!stderr.includes(wanted)) throw new Error(`never said "${wanted}":\n${stderr}`);
+    });
+    await Promise.race([seen, ended]);
+  };
+  return { child, sees, result };
+}
+
+export async function migrate(...args: readonly string[]): Promise<RunResult> {
+  return await (await startMigration(...args)).result;
+}
+
+/** Moves a pod and returns the report. @throws Error with what the command said when it fails */
+export async function mustMigrate(pod: string): Promise<MigrationReport> {
+  const { code, stdout, stderr } = await migrate(pod, '-o', 'json');
+  if (code !== 0) throw new Error(`kubectl migrate ${pod} ended with ${code}:\n${stderr}`);
+  return JSON.parse(stdout) as MigrationReport;
+}
+
+/** Everything that a migration made and that is still there, in both clusters and on all nodes. */
+export async function leftovers(): Promise<string[]> {
+  const found: string[] = [];
+  for (const side of ['home', 'away'] as const) {
+    const kinds = side === 'home' ? 'pods,secrets' : 'pods,secrets,shadowpods';
+    const list = JSON.parse(await mustKubectl(side, 'get', kinds, '-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '-o', 'json')) as KubeList<KubeObject>;
+    found.push(...list.items.map(({ kind, metadata }) => `${side}: ${kind} ${metadata.name}`));
+  }
+  for (const node of nodes) {
+    const folder = await runOnNode(node, ['sh', '-c', 'ls -d /var/lib/kubectl-migrate* 2>/dev/null']);
+    if (folder.stdout !== '') found.push(`${node.name}: ${folder.stdout.trim()}`);
+    const mounts = await runOnNode(node, ['grep', 'kubectl-migrate/shim', '/proc/self/mountinfo']);
+    if (mounts.stdout !== '') found.push(`${node.name}: ${mounts.stdout.trim()}`);
+  }
+  return found;
+}
+
+/** What is left after helper pods, deleted a moment ago, have had the time to go. */
+export async function leftoversInTheEnd(): Promise<string[]> {
+  for (let attempt = 0; attempt < 40; attempt++) {
+    const found = await leftovers();
+    if (found.length === 0) return [];
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  return await leftovers();
+}

@@ -1,0 +1,23 @@
+import { defineConfig } from 'vitest/config';
+
+const reporters = ['default', './test/closing-line.ts'];
+
+// Two kinds of tests: those of pure parts, and those on the bed, one after the other because they share its nodes.
+export default defineConfig({
+  test: {
+    reporters,
+    projects: [
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'] } },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/e2e/bed-up.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
