@@ -4,15 +4,22 @@ import { version } from './cli/agent-image.ts';
 // A reader that has seen enough closes the pipe; that is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
 });
+// Nobody is left to be told, and a migration must not end half-way because of it.
+process.stderr.on('error', () => undefined);
 
 const words = process.argv.slice(2);
 if (words.length === 1 && words[0] === '--version') {
   process.stdout.write(`kubectl-migrate v${version}\n`);
 } else {
-  const { runCli } = await import('./cli/run.ts');
-  process.exitCode = await runCli(words, process.stdout, process.stderr);
+  try {
+    const { runCli } = await import('./cli/run.ts');
+    await runCli(words, { out: process.stdout, err: process.stderr });
+  } catch (error) {
+    const { errorText, exitCodeOf } = await import('./cli/error-text.ts');
+    process.stderr.write(errorText(error, process.env));
+    process.exitCode = exitCodeOf(error);
+  }
   // Nothing of a finished command may keep the process: a half-open exec session, say.
   process.stdout.write('', () => process.exit());
 }

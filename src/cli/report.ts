@@ -1,26 +1,39 @@
+import { styleText } from 'node:util';
 import type { MigrationReport, PlanReport } from '../migration/contract.ts';
-import { bytesText, timeText } from './quantities.ts';
+import { bytesText, secondsText } from './quantities.ts';
 
-/** The last line for a person: how long the pod stood still, and how long it all took. */
-export function lastLine(report: MigrationReport): string {
-  const { namespace, pod, to, node, frozenMs, totalMs, bytes } = report;
-  return `pod ${namespace}/${pod} runs on ${to} (node ${node}): frozen ${timeText(frozenMs)}, ${timeText(totalMs)} in all, ${bytesText(bytes)}`;
+/** The last line for a person: how long the pod stood still, which stands out, and how long it all took. */
+export function lastLine(report: MigrationReport, stream: NodeJS.WriteStream): string {
+  const { pod, to, node, frozenMs, totalMs, bytes } = report;
+  const frozen = styleText('bold', `frozen ${secondsText(frozenMs)}`, { stream });
+  return `pod/${pod} migrated to ${to} (node ${node}): ${frozen}, ${secondsText(totalMs)} in all, ${bytesText(bytes)}\n`;
 }
 
 /** What `--dry-run` prints. */
 export function planText(plan: PlanReport): string {
+  const isBlocked = plan.blocks.length > 0;
   const lines = [
-    `pod ${plan.namespace}/${plan.pod} (${plan.containers.join(', ')}) would move from node ${plan.from} to ${plan.to}, namespace ${plan.twinNamespace}`,
-    ...section('carried', plan.carries),
-    ...section('lost', plan.loses),
+    `pod/${plan.pod} ${isBlocked ? 'cannot be migrated' : 'would be migrated'} to ${plan.to} (dry run)`,
+    '',
+    `Namespace:   ${plan.namespace}`,
+    `Containers:  ${plan.containers.join(', ')}`,
+    `From:        node ${plan.from || '<none>'}`,
+    `To:          virtual node ${plan.to}, namespace ${plan.twinNamespace} there`,
     ...section(
-      'in the way',
-      plan.blocks.map(({ reason, hint }) => (hint === undefined ? reason : `${reason} (${hint})`)),
+      'In the way:',
+      plan.blocks.flatMap(({ reason, hint }) => [reason, ...(hint === undefined ? [] : [`  (${hint})`])]),
     ),
+    ...section('Carried:', plan.carries),
+    ...section('Lost:', plan.loses),
   ];
   return `${lines.join('\n')}\n`;
 }
 
+/** An object on standard output, as kubectl prints one. */
+export function jsonText(value: object): string {
+  return `${JSON.stringify(value, null, 4)}\n`;
+}
+
 function section(title: string, items: readonly string[]): string[] {
-  return items.length === 0 ? [] : [`${title}:`, ...items.map((item) => `  - ${item}`)];
+  return items.length === 0 ? [] : [title, ...items.map((item) => `  ${item}`)];
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
-import { Agent, request as httpsRequest } from 'node:https';
+import { Agent, request as httpsRequest, type AgentOptions } from 'node:https';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { MigrateError } from '../errors.ts';
 import { identifier, type Identify, type Identity, type TlsMaterial } from './credentials.ts';
@@ -32,6 +33,7 @@ const patchTypes = {
 
 const fieldManager = { fieldManager: 'kubectl-migrate' };
 const defaultDeadlineMs = 30_000;
+const mostRepeats = 10;
 
 /** What a request needs beside its path. */
 interface Way {
@@ -103,8 +105,9 @@ export class KubeConnection {
     const url = this.#url(path);
     url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
     url.search = query;
-    const { options, agent } = await this.#way(afresh);
-    return { url: url.href, options: { ...options, agent } };
+    const { headers, tls, proxy } = await this.#identity(afresh);
+    // A connection of its own: one that was kept could be closed at the other end, and this one is not given back.
+    return { url: url.href, options: { ...tls, headers, agent: proxy ?? this.#newAgent({ ...tls }) } };
   }
 
   /** Ends kept connections, so that the process can end. */
@@ -144,15 +147,23 @@ export class KubeConnection {
   }
 
   async #exchange(path: string, details: RequestDetails, signal: AbortSignal): Promise<IncomingMessage> {
-    let answer = await this.#send(path, details, signal, false);
-    if (answer.statusCode === 401) {
-      // A token can have ended since it was asked for; one that is new and refused too is refused for good.
-      answer.resume();
-      answer = await this.#send(path, details, signal, true);
+    let isAfresh = false;
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.#send(path, details, signal, isAfresh);
+      const code = answer.statusCode ?? 0;
+      const pauseSeconds = secondsToWait(answer);
+      if (code >= 200 && code <= 299) return answer;
+      if (code === 401 && !isAfresh) {
+        // A token can have ended since it was asked for; one that is new and refused too is refused for good.
+        isAfresh = true;
+        answer.resume();
+      } else if (pauseSeconds !== undefined && attempt <= mostRepeats) {
+        answer.resume();
+        await delay(pauseSeconds * 1000, undefined, { signal });
+      } else {
+        throw errorOfAnswer(code, await bodyOf(answer), this.server.host);
+      }
     }
-    const code = answer.statusCode ?? 0;
-    if (code >= 200 && code <= 299) return answer;
-    throw errorOfAnswer(code, await bodyOf(answer), this.server.host);
   }
 
   async #send(path: string, details: RequestDetails, signal: AbortSignal, afresh: boolean): Promise<IncomingMessage> {
@@ -162,7 +173,7 @@ export class KubeConnection {
     const method = details.method ?? 'GET';
     const content = details.body === undefined ? undefined : JSON.stringify(details.body);
     const type = content === undefined ? {} : { 'content-type': details.contentType ?? 'application/json', 'content-length': Buffer.byteLength(content) };
-    const headers = { accept: 'application/json', ...options.headers, ...type };
+    const headers = { accept: 'application/json', 'user-agent': 'kubectl-migrate', ...options.headers, ...type };
     const send = url.protocol === 'http:' ? httpRequest : httpsRequest;
     for (let isRepeated = false; ; isRepeated = true) {
       const request = send(url, { ...options, agent, method, headers, signal });
@@ -177,17 +188,26 @@ export class KubeConnection {
   }
 
   async #way(afresh: boolean): Promise<Way> {
-    const { headers, tls, proxy } = await this.#identify(afresh).catch((cause: unknown) => {
-      throw errorOfConnection(this.server.host, cause);
-    });
+    const { headers, tls, proxy } = await this.#identity(afresh);
     if (!this.#agent || !isDeepStrictEqual(tls, this.#tls)) {
       // `timeout` is for idle connections alone: those of which a server or a balancer may have lost patience.
-      const own = { keepAlive: true, timeout: 20_000, ...tls };
-      const isPlain = this.server.protocol === 'http:';
-      this.#agent = proxy ?? (isPlain ? new HttpAgent({ keepAlive: true }) : this.#dial ? new DialingAgent(this.#dial, own) : new Agent(own));
+      this.#agent = proxy ?? this.#newAgent({ ...tls, keepAlive: true, timeout: 20_000 });
       this.#tls = tls;
     }
     return { options: { ...tls, headers }, agent: this.#agent };
+  }
+
+  async #identity(afresh: boolean): Promise<Identity> {
+    try {
+      return await this.#identify(afresh);
+    } catch (error) {
+      throw errorOfConnection(this.server.host, error);
+    }
+  }
+
+  #newAgent(options: AgentOptions): HttpAgent {
+    if (this.server.protocol === 'http:') return new HttpAgent({ keepAlive: options.keepAlive ?? false });
+    return this.#dial ? new DialingAgent(this.#dial, options) : new Agent(options);
   }
 
   #url(path: string): URL {
@@ -231,6 +251,12 @@ function inCluster(flags: ConnectionFlags, env: NodeJS.ProcessEnv): ResolvedCont
     cluster: { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, 'certificate-authority': `${folder}/ca.crt` },
     user: { tokenFile: `${folder}/token` },
   };
+}
+
+/** A server that is too busy says after how many seconds it may be asked again; it has done nothing then. */
+function secondsToWait({ statusCode = 0, headers }: IncomingMessage): number | undefined {
+  const seconds = /^\d+$/.test(headers['retry-after'] ?? '') ? Number(headers['retry-after']) : undefined;
+  return statusCode === 429 || statusCode >= 500 ? seconds : undefined;
 }
 
 async function answerOf(request: ClientRequest): Promise<IncomingMessage> {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
-import { load } from 'js-yaml';
+import { loadAll } from 'js-yaml';
 import { MigrateError } from '../errors.ts';
 import { clusterFlags, userFlags, type ConnectionFlags } from './connection-flags.ts';
 
@@ -83,13 +83,13 @@ function kubeconfigFiles(flags: ConnectionFlags, env: NodeJS.ProcessEnv): string
 function readDocument(text: string, what: string, folder?: string): Document {
   let document: unknown;
   try {
-    // An empty file is an empty kubeconfig; the parser would call it an error.
-    document = text.trim() === '' ? {} : load(text);
+    // An empty file is an empty kubeconfig: no document at all, which `load` would call an error.
+    [document = {}] = loadAll(text);
   } catch (cause) {
     throw new MigrateError('usage', `error: error loading ${what}: ${(cause as Error).message.split('\n')[0]}`, { cause });
   }
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    if (document === null || document === undefined) return {};
+  if (document === null) return {};
+  if (typeof document !== 'object' || Array.isArray(document)) {
     throw new MigrateError('usage', `error: error loading ${what}: it is no kubeconfig`);
   }
   const fields = document as Record<string, unknown>;

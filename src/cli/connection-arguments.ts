@@ -1,0 +1,66 @@
+import type { ConnectionFlags } from '../kube/connection-flags.ts';
+
+/** A flag's values as they were given: none, one, or all of them in their order. */
+export type Given = (name: string) => readonly string[];
+
+type Refuse = (message: string) => never;
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** The connection flags out of a command line. Those that were not given, or given empty, are not there. */
+export function connectionOf(given: Given, refuse: Refuse): ConnectionFlags {
+  const last = (name: string): string | undefined => given(name).at(-1) || undefined;
+  const timeout = last('request-timeout');
+  const fields: { [Name in keyof ConnectionFlags]-?: ConnectionFlags[Name] | undefined } = {
+    kubeconfig: last('kubeconfig'),
+    context: last('context'),
+    cluster: last('cluster'),
+    user: last('user'),
+    namespace: last('namespace'),
+    server: last('server'),
+    token: last('token'),
+    username: last('username'),
+    password: last('password'),
+    as: last('as'),
+    asUid: last('as-uid'),
+    asGroup: listOf(given('as-group')),
+    asUserExtra: extraOf(given('as-user-extra'), refuse),
+    clientCertificate: last('client-certificate'),
+    clientKey: last('client-key'),
+    certificateAuthority: last('certificate-authority'),
+    tlsServerName: last('tls-server-name'),
+    insecureSkipTlsVerify: truth('insecure-skip-tls-verify', last('insecure-skip-tls-verify'), refuse),
+    requestTimeoutMs: timeout === undefined ? undefined : milliseconds(timeout, refuse),
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function listOf(values: readonly string[]): readonly string[] | undefined {
+  return values.length === 0 ? undefined : values;
+}
+
+/** `--as-user-extra key=one --as-user-extra key=two`: one key may have several values. */
+function extraOf(pairs: readonly string[], refuse: Refuse): Record<string, string[]> | undefined {
+  const extra: Record<string, string[]> = {};
+  for (const pair of pairs) {
+    const [, key, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? refuse(`invalid argument "${pair}" for "--as-user-extra" flag: ${pair} must be formatted as key=value`);
+    (extra[key ?? ''] ??= []).push(value ?? '');
+  }
+  return pairs.length === 0 ? undefined : extra;
+}
+
+function truth(name: string, value: string | undefined, refuse: Refuse): boolean | undefined {
+  if (value === undefined) return undefined;
+  if (/^(1|t|true)$/i.test(value)) return true;
+  return /^(0|f|false)$/i.test(value) ? false : refuse(`invalid argument "${value}" for "--${name}" flag: it must be true or false`);
+}
+
+/** As kubectl: a whole number means seconds, else one or more numbers with a unit each (`90s`, `1m30s`). */
+function milliseconds(text: string, refuse: Refuse): number {
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
+    return refuse('Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)');
+  }
+  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * (unitMs[unit ?? ''] ?? 0), 0);
+}

@@ -1,0 +1,38 @@
+const leftovers = 'kubectl get pods,secrets,shadowpods -A -l app.kubernetes.io/managed-by=kubectl-migrate';
+const showCursor = '\u001B[?25h';
+
+export interface Interruption {
+  /** Fires at the first Ctrl-C: everything is to be taken back. */
+  readonly signal: AbortSignal;
+  /** Leaves signals to the process again. */
+  readonly release: () => void;
+}
+
+/**
+ * Listens for SIGINT, SIGTERM and SIGHUP. The second of them ends the process at once, whatever it is doing, and says
+ * what may be left. Call it before anything draws on `err`.
+ *
+ * @param say tells the user that the first one was understood
+ */
+export function onInterruption(err: NodeJS.WriteStream, say: (message: string) => void): Interruption {
+  const controller = new AbortController();
+  // What draws on the stream puts itself before it, so what writes at the very end is taken before that.
+  const write = err.write.bind(err);
+  const onSignal = (): void => {
+    if (!controller.signal.aborted) {
+      say('stopping, and taking back what was done; once more to leave at once');
+      controller.abort(new Error('stopped by the user'));
+      return;
+    }
+    write(`${err.isTTY ? `\n${showCursor}` : ''}left at once. What may be left behind, here and at the peer: ${leftovers}\n`);
+    process.exit(130);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of signals) process.on(name, onSignal);
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const name of signals) process.off(name, onSignal);
+    },
+  };
+}

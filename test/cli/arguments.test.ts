@@ -1,0 +1,123 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { agentImage } from '../../src/cli/agent-image.ts';
+import { parseArguments, type MigrateArguments } from '../../src/cli/arguments.ts';
+import { connectionFlags } from '../../src/cli/flags.ts';
+
+async function parse(line: string): Promise<MigrateArguments> {
+  const args = await parseArguments(line.split(' ').filter(Boolean));
+  if (args.verb !== 'migrate') throw new Error(`understood as ${args.verb}`);
+  return args;
+}
+
+test('everything that is not said has its default', async () => {
+  expect(await parse('web-0 --to milan')).toEqual({ verb: 'migrate', pod: 'web-0', to: 'milan', isDryRun: false, output: 'text', agentImage, connection: {} });
+});
+
+describe('the pod', () => {
+  test.each(['web-0', 'pod/web-0', 'pods/web-0', 'po/web-0', 'Pod/web-0', 'pod web-0'])('may be called %s', async (words) => {
+    expect((await parse(`${words} --to milan`)).pod).toBe('web-0');
+  });
+
+  test.each(['007', '1e3', '0x1'])('may look like the number %s', async (word) => {
+    expect((await parse(`--to milan ${word}`)).pod).toBe(word);
+  });
+
+  test('may stand behind --', async () => {
+    expect((await parse('--to milan -- web-0')).pod).toBe('web-0');
+  });
+});
+
+describe('flags are read as kubectl reads them', () => {
+  test.each<[string, Partial<MigrateArguments>]>([
+    ['--to=milan', { to: 'milan' }],
+    ['--to rome --to milan', { to: 'milan' }],
+    ['--to -dashed', { to: '-dashed' }],
+    ['--to milan -n shop', { connection: { namespace: 'shop' } }],
+    ['--to milan -nshop', { connection: { namespace: 'shop' } }],
+    ['--to milan -n=shop', { connection: { namespace: 'shop' } }],
+    ['--to milan --namespace=shop', { connection: { namespace: 'shop' } }],
+    ['--to milan --namespace=', { connection: {} }],
+    ['--to milan -ojson', { output: 'json' }],
+    ['--to milan --output json', { output: 'json' }],
+    ['--to milan --dry-run', { isDryRun: true }],
+    ['--dry-run --to milan', { isDryRun: true }],
+    ['--to milan --dry-run=client', { isDryRun: true }],
+    ['--to milan --dry-run=none', { isDryRun: false }],
+    ['--to milan --agent-image example.org/agent:1', { agentImage: 'example.org/agent:1' }],
+  ])('%s', async (flags, expected) => {
+    expect(await parse(`${flags} web-0`)).toMatchObject(expected);
+    expect(await parse(`web-0 ${flags}`)).toMatchObject(expected);
+  });
+
+  test.each<[string, object]>([
+    ['--kubeconfig /k --context c --cluster l --user u', { kubeconfig: '/k', context: 'c', cluster: 'l', user: 'u' }],
+    ['-s https://x', { server: 'https://x' }],
+    ['--server=https://x', { server: 'https://x' }],
+    ['--token a=b --username me --password pw', { token: 'a=b', username: 'me', password: 'pw' }],
+    ['--as her --as-uid 7', { as: 'her', asUid: '7' }],
+    ['--as-group one --as-group two,three', { asGroup: ['one', 'two,three'] }],
+    ['--as-user-extra k=1 --as-user-extra k=2=3 --as-user-extra l=', { asUserExtra: { k: ['1', '2=3'], l: [''] } }],
+    ['--client-certificate /c --client-key /k --certificate-authority /a', { clientCertificate: '/c', clientKey: '/k', certificateAuthority: '/a' }],
+    ['--tls-server-name n', { tlsServerName: 'n' }],
+    ['--insecure-skip-tls-verify', { insecureSkipTlsVerify: true }],
+    ['--insecure-skip-tls-verify=false', { insecureSkipTlsVerify: false }],
+    ['--request-timeout 5', { requestTimeoutMs: 5000 }],
+    ['--request-timeout=0', { requestTimeoutMs: 0 }],
+    ['--request-timeout=1m30s', { requestTimeoutMs: 90_000 }],
+    ['--request-timeout=1.5s', { requestTimeoutMs: 1500 }],
+    ['--cache-dir /c --disable-compression', {}],
+  ])('%s', async (flags, connection) => {
+    expect((await parse(`${flags} web-0 --to milan`)).connection).toEqual(connection);
+  });
+});
+
+describe('what makes no sense is told as kubectl tells it', () => {
+  const usage = "See 'kubectl migrate --help' for usage.";
+  test.each<[string, string, string?]>([
+    ['--to milan', 'a pod is required: kubectl migrate POD --to CLUSTER'],
+    ['web-0', 'the cluster to move the pod to is required: --to CLUSTER'],
+    ['web-0 --to=', 'the cluster to move the pod to is required: --to CLUSTER'],
+    ['web-0 --to', 'flag needs an argument: --to'],
+    ['web-0 --to milan -n', 'flag needs an argument: -n'],
+    ['a b --to milan', 'one pod at a time can be moved, not 2: a b'],
+    ['deployment/web --to milan', 'only pods can be moved, not "deployment/web"'],
+    ['pod/a/b --to milan', 'only pods can be moved, not "pod/a/b"'],
+    ['pod/ --to milan', '"pod/" is not the name of a pod'],
+    ['Web_0 --to milan', '"Web_0" is not the name of a pod'],
+    ['../x --to milan', 'only pods can be moved, not "../x"'],
+    ['web-0 --contxt c --to milan', 'unknown flag: --contxt', `Did you mean --context? ${usage}`],
+    ['web-0 --xyz', 'unknown flag: --xyz'],
+    ['web-0 --no-to', 'unknown flag: --no-to'],
+    ['web-0 -x', "unknown shorthand flag: 'x'"],
+    ['web-0 --to milan --dry-run=maybe', 'Invalid dry-run value (maybe). Must be "none" or "client".'],
+    ['web-0 --to milan -o yaml', 'unable to match a printer suitable for the output format "yaml", allowed formats are: json'],
+    ['web-0 --to milan --insecure-skip-tls-verify=perhaps', 'invalid argument "perhaps" for "--insecure-skip-tls-verify" flag: it must be true or false'],
+    ['web-0 --to milan --as-user-extra x', 'invalid argument "x" for "--as-user-extra" flag: x must be formatted as key=value'],
+    ['web-0 --to milan --request-timeout 5parsecs', 'Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)'],
+  ])('%s', async (line, message, hint = usage) => {
+    await expect(parse(line)).rejects.toMatchObject({ kind: 'usage', exitCode: 2, message: `error: ${message}`, hint });
+  });
+});
+
+test.each([
+  ['', 'help'],
+  ['--help', 'help'],
+  ['-h', 'help'],
+  ['web-0 --to milan -h', 'help'],
+  ['--version --as x', 'version'],
+])('%j asks for %s', async (line, verb) => {
+  expect((await parseArguments(line.split(' ').filter(Boolean))).verb).toBe(verb);
+});
+
+test('a value comes through as it was given, whatever it is', async () => {
+  const valued = connectionFlags.filter(({ kind, name }) => kind === 'string' && !['request-timeout', 'cache-dir'].includes(name));
+  const camel = (name: string): string => name.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...valued), fc.string({ minLength: 1, unit: 'binary' }), fc.boolean(), async ({ name }, value, isJoined) => {
+      const flag = isJoined ? [`--${name}=${value}`] : [`--${name}`, value];
+      const args = await parseArguments([...flag, 'web-0', '--to', 'milan']);
+      expect(args).toMatchObject({ pod: 'web-0', connection: { [camel(name)]: value } });
+    }),
+  );
+});

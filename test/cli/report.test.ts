@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { errorText, exitCodeOf } from '../../src/cli/error-text.ts';
+import { lastLine, planText } from '../../src/cli/report.ts';
+import { MigrateError } from '../../src/errors.ts';
+import { KubeError } from '../../src/kube/errors.ts';
+import type { PlanReport } from '../../src/migration/contract.ts';
+import { Terminal } from './terminal.ts';
+
+const report = { pod: 'web-0', namespace: 'demo', from: 'home-1', to: 'away', node: 'away-2', frozenMs: 517, totalMs: 7912, bytes: 130_900_000, steps: [], notes: [] };
+
+const plan: PlanReport = {
+  pod: 'web-0',
+  namespace: 'demo',
+  from: 'home-1',
+  to: 'away',
+  twinNamespace: 'demo',
+  containers: ['main', 'side'],
+  carries: ['memory and processes', 'emptyDir data'],
+  loses: ['connections to the outside: their peers get a reset'],
+  blocks: [],
+};
+
+test('the last line tells how long the pod stood still', () => {
+  const line = 'pod/web-0 migrated to away (node away-2): frozen 0.52 s, 7.9 s in all, 131 MB\n';
+  expect(lastLine(report, new Terminal(false).stream)).toBe(line);
+});
+
+test('a plan is printed', () => {
+  expect(planText(plan)).toMatchInlineSnapshot(`
+    "pod/web-0 would be migrated to away (dry run)
+
+    Namespace:   demo
+    Containers:  main, side
+    From:        node home-1
+    To:          virtual node away, namespace demo there
+    Carried:
+      memory and processes
+      emptyDir data
+    Lost:
+      connections to the outside: their peers get a reset
+    "
+  `);
+});
+
+test('what is in the way comes first', () => {
+  const blocks = [{ reason: 'it uses the network of its node' }, { reason: 'it has sidecars', hint: 'make them ordinary containers' }];
+  expect(planText({ ...plan, from: '', blocks })).toMatchInlineSnapshot(`
+    "pod/web-0 cannot be migrated to away (dry run)
+
+    Namespace:   demo
+    Containers:  main, side
+    From:        node <none>
+    To:          virtual node away, namespace demo there
+    In the way:
+      it uses the network of its node
+      it has sidecars
+        (make them ordinary containers)
+    Carried:
+      memory and processes
+      emptyDir data
+    Lost:
+      connections to the outside: their peers get a reset
+    "
+  `);
+});
+
+describe('an error', () => {
+  test.each<[string, unknown, string, number]>([
+    ['of usage', new MigrateError('usage', 'error: unknown flag: --x', { hint: 'See help.' }), 'error: unknown flag: --x\nSee help.\n', 2],
+    ['before anything was touched', new MigrateError('refused', 'it is privileged'), 'error: it is privileged\n', 3],
+    ['that was taken back', new MigrateError('failed', 'criu: no space'), 'error: criu: no space\n', 1],
+    ['that needs a person', new MigrateError('in-doubt', 'both are silent'), 'error: both are silent\n', 4],
+    ['of a user who stopped it', new MigrateError('interrupted', 'stopped'), 'error: stopped\n', 130],
+    ['of the server', new KubeError(404, 'NotFound', 'Error from server (NotFound): pods "x" not found'), 'Error from server (NotFound): pods "x" not found\n', 1],
+    ['of the server, in a migration', new MigrateError('failed', 'Error from server (Forbidden): no'), 'Error from server (Forbidden): no\n', 1],
+    ['of the way to it', new KubeError(0, 'Unreachable', 'Unable to connect to the server x: y'), 'Unable to connect to the server x: y\n', 1],
+    ['of a login', new KubeError(401, 'Unauthorized', 'You must be logged in to the server x (Unauthorized)'), 'error: You must be logged in to the server x (Unauthorized)\n', 1],
+    ['of a programmer', new TypeError('x is not a function'), 'error: x is not a function\n', 1],
+    ['that is none', 'odd', 'error: odd\n', 1],
+  ])('%s', (_what, error, text, code) => {
+    expect([errorText(error, {}), exitCodeOf(error)]).toEqual([text, code]);
+  });
+
+  test('shows where it came from only to those who ask', () => {
+    const error = new MigrateError('failed', 'it failed', { cause: new Error('the reason') });
+    expect(errorText(error, {})).not.toContain('the reason');
+    expect(errorText(error, { DEBUG: '1' })).toContain('the reason');
+  });
+});

@@ -1,0 +1,146 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { PlanReport } from '../../src/migration/contract.ts';
+import { refuse, type ApiServer } from '../kube/api-server.ts';
+import { homeObjects, startHomeCluster } from './home-cluster.ts';
+
+interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const main = join(import.meta.dirname, '../../src/main.ts');
+let api: ApiServer;
+let folder: string;
+let create: (response: ServerResponse) => void;
+let child: ReturnType<typeof spawn>;
+let objects: Record<string, object>;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'kubectl-migrate-test-'));
+  objects = homeObjects();
+  create = (response) => refuse(response, 403, 'Forbidden', 'you may only look');
+  api = await startHomeCluster(objects, ({ method }, response) => (method === 'POST' ? create(response) : refuse(response, 404, 'NotFound', 'it is not there')));
+  writeFileSync(join(folder, 'config'), api.kubeconfig());
+});
+
+afterEach(async () => {
+  await api.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs the plugin as kubectl would. */
+async function migrate(...words: string[]): Promise<Result> {
+  const env = { ...process.env, KUBECONFIG: join(folder, 'config'), TMPDIR: folder, NODE_OPTIONS: '--disable-warning=ExperimentalWarning' };
+  child = spawn(process.execPath, [main, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const said = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) child[name]?.setEncoding('utf8').on('data', (text: string) => (said[name] += text));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, ...said };
+}
+
+function logFiles(): string[] {
+  return readdirSync(folder).filter((name) => name.endsWith('.log'));
+}
+
+describe('a dry run', () => {
+  test('prints what would be done, and only looks', async () => {
+    const { code, stdout, stderr } = await migrate('web-0', '--to', 'away', '--dry-run');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('pod/web-0 would be migrated to away (dry run)');
+    expect(stdout).toContain('emptyDir data');
+    expect(new Set(api.seen.map(({ method }) => method))).toEqual(new Set(['GET']));
+    expect(logFiles()).toEqual([]);
+  });
+
+  test('prints one object with -o json', async () => {
+    const { code, stdout } = await migrate('pods/web-0', '--to', 'away', '--dry-run=client', '-ojson');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout) as PlanReport).toMatchObject({ pod: 'web-0', namespace: 'demo', from: 'home-1', to: 'away', blocks: [] });
+  });
+
+  test('ends with 3 when something is in the way', async () => {
+    Object.assign((objects['/api/v1/namespaces/demo/pods/web-0'] as { spec: object }).spec, { hostNetwork: true });
+    const { code, stdout, stderr } = await migrate('web-0', '--to', 'away', '--dry-run');
+    expect(code).toBe(3);
+    expect(stdout).toContain('pod/web-0 cannot be migrated to away (dry run)');
+    expect(stderr).toBe('error: pod demo/web-0 cannot be migrated as it is\n');
+  });
+
+  test('tells in the words of the server that there is no such pod', async () => {
+    const { code, stdout, stderr } = await migrate('web-1', '--to', 'away', '--dry-run');
+    expect({ code, stdout, stderr }).toMatchObject({ stdout: '', stderr: expect.stringContaining('pods "web-1" not found\n') });
+    expect([1, 3]).toContain(code);
+  });
+});
+
+describe('a migration', () => {
+  test('that is refused touches nothing and leaves no log', async () => {
+    Object.assign((objects['/api/v1/namespaces/demo/pods/web-0'] as { spec: object }).spec, { hostNetwork: true });
+    const { code, stdout, stderr } = await migrate('web-0', '--to', 'away');
+    expect(code).toBe(3);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('hostNetwork');
+    expect(api.seen.some(({ method }) => method !== 'GET')).toBe(false);
+    expect(logFiles()).toEqual([]);
+  });
+
+  test('that fails tells the cause in one line, and names the log that it keeps', async () => {
+    const { code, stdout, stderr } = await migrate('web-0', '--to', 'away', '-o', 'json');
+    const [log = ''] = logFiles();
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr.split('\n').slice(-3)).toEqual([expect.stringMatching(/^Error from server \(Forbidden\): you may only look/), `log: ${join(folder, log)}`, '']);
+    expect(log).toMatch(/^kubectl-migrate-demo-web-0-.*\.log$/);
+    const lines = readFileSync(join(folder, log), 'utf8').trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { type: string }).type)).toContain('step-failed');
+  });
+
+  test('is taken back at Ctrl-C and ends with 130', async () => {
+    // Nothing that is to be made is ever answered, so nothing but the signal can end it.
+    create = () => {
+      create = () => undefined;
+      child.kill('SIGINT');
+    };
+    const { code, stdout, stderr } = await migrate('web-0', '--to', 'away');
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+    expect(stderr).toContain('stopping, and taking back what was done; once more to leave at once\n');
+    expect(stderr).toContain('error: stopped\n');
+    expect(logFiles()).toHaveLength(1);
+  });
+});
+
+describe('the command line', () => {
+  test('that makes no sense ends with 2', async () => {
+    expect(await migrate('web-0', '--too', 'away')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: "error: unknown flag: --too\nDid you mean --to? See 'kubectl migrate --help' for usage.\n",
+    });
+  });
+
+  test.each([['--help'], ['-h'], []])('%s prints the help on standard output', async (...words) => {
+    const { code, stdout, stderr } = await migrate(...words);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('kubectl migrate POD --to CLUSTER [options]');
+  });
+
+  test('--version prints the version', async () => {
+    const { code, stdout, stderr } = await migrate('--version');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^kubectl-migrate v\d+\.\d+\.\d+\n$/);
+  });
+
+  test('whose reader has seen enough is silent about it', async () => {
+    const env = { ...process.env, NODE_OPTIONS: '--disable-warning=ExperimentalWarning' };
+    const shell = spawn('sh', ['-c', '{ sleep 0.2; "$0" "$1" --help; echo "ended with $?" >&2; } | true', process.execPath, main], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    shell.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    await new Promise((resolve) => shell.once('close', resolve));
+    expect(stderr).toBe('ended with 0\n');
+  });
+});
