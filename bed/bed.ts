@@ -1,11 +1,12 @@
-import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { cacheRoot } from '../build/cache.ts';
 import { must, run, type RunOptions, type RunResult } from '../build/run.ts';
 import { removeCgroups } from './cgroups.ts';
 import { kubectl, startControlPlane } from './control-plane.ts';
 import { bedImages, pauseImage } from './images.ts';
-import { binDir, clusters, kubeconfigFile, networkOf, nodes, stateDir } from './layout.ts';
+import { binDir, clusters, kubeconfigFile, networkOf, nodeDir, nodeNamed, nodes, stateDir } from './layout.ts';
 import { installLiqo, peerClusters } from './liqo.ts';
 import { makeNetwork, networkNamespaces, removeNetwork } from './network.ts';
 import { importImage, pinImage, startNode } from './node.ts';
@@ -36,6 +37,7 @@ export async function up(say: Say): Promise<void> {
   const images = await stage('Images', bedImages);
   const problem = await whatIsMissing();
   if (problem === undefined) {
+    await stage('Images onto the nodes', async () => Promise.all(nodes.map(async (node) => importAll(node.name, images))));
     await linkPrograms();
     say('the bed is up');
     return;
@@ -84,19 +86,17 @@ export async function loadImage(archive: string, names: readonly string[] = node
   await Promise.all(names.map(async (name) => importAll(name, [archive])));
 }
 
+/** Imports what a node does not have yet; an archive is known by its path, which names its content in the cache. */
 async function importAll(name: string, archives: readonly string[]): Promise<void> {
-  const node = nodes.find((one) => one.name === name);
-  if (!node) throw new Error(`no node ${name}: there are ${nodes.map((one) => one.name).join(', ')}`);
-  await until(`containerd of ${name}`, 30_000, async () => {
-    try {
-      await importImage(node, archives[0] ?? '');
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  for (const archive of archives.slice(1)) await importImage(node, archive);
-  if (archives.length > 1) await pinImage(node, pauseImage);
+  const node = nodeNamed(name);
+  const record = join(nodeDir(node), 'images');
+  const had = (await readFile(record, 'utf8').catch(() => '')).split('\n');
+  const wanted = archives.filter((archive) => !had.includes(archive) || !archive.startsWith(cacheRoot));
+  if (wanted.length === 0) return;
+  await until(`containerd of ${name}`, 30_000, async () => importImage(node, wanted[0] ?? '').then(() => true, () => false));
+  for (const archive of wanted.slice(1)) await importImage(node, archive);
+  if (!had.includes(archives[0] ?? '') && archives.length > 1) await pinImage(node, pauseImage);
+  await appendFile(record, `${wanted.join('\n')}\n`);
 }
 
 async function untilNodesReady(): Promise<void> {

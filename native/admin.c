@@ -44,19 +44,35 @@ static int enter(const char *proc) {
   return chdir("/") ? fail("/") : 0;
 }
 
+// Out of the helper's cgroup: when the helper dies, everything in there is killed, and a CRIU that is killed while its
+// code runs inside somebody's processes takes those with it. What does not work is left as it is.
+static void leave_cgroups(void) {
+  static const char *hierarchies[] = {"", "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd", "unified"};
+  for (size_t i = 0; i < sizeof hierarchies / sizeof *hierarchies; i++) {
+    char path[128];
+    snprintf(path, sizeof path, "/sys/fs/cgroup/%s/cgroup.procs", hierarchies[i]);
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0)
+      continue;
+    (void)!write(file, "0", 1);
+    close(file);
+  }
+}
+
 static pid_t child;
 static void pass_on(int number) {
   if (child > 0)
     kill(child, number);
 }
 
-static int run(char **command) {
+static int run(char **command, int outlives_us) {
   child = fork();
   if (child < 0)
     return fail("fork");
   if (child == 0) {
-    // The agent may be killed at any moment; nothing of what it started must go on alone.
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // The agent may be killed at any moment; nothing else of what it started must go on alone.
+    if (!outlives_us)
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
     execvp(command[0], command);
     fprintf(stderr, "shim: %s: %s\n", command[0], strerror(errno));
     _exit(errno == ENOENT ? 127 : 126);
@@ -102,7 +118,7 @@ static int jail(const char *proc, const char *folder, char **command) {
   }
   if (chroot(root) || chdir("/d"))
     return fail("chroot");
-  return run(command);
+  return run(command, 0);
 }
 
 static int lock(void) {
@@ -184,13 +200,21 @@ static int mount_over(const char *source, const char *target) {
 
 int admin(int argc, char **argv) {
   if (argc >= 4 && !strcmp(argv[1], "enter"))
-    return enter(argv[2]) ? 1 : run(argv + 3);
+    return enter(argv[2]) ? 1 : run(argv + 3, 0);
+  if (argc >= 4 && !strcmp(argv[1], "outlive")) {
+    setsid();
+    signal(SIGPIPE, SIG_IGN);
+    if (enter(argv[2]))
+      return 1;
+    leave_cgroups();
+    return run(argv + 3, 1);
+  }
   if (argc >= 5 && !strcmp(argv[1], "jail"))
     return jail(argv[2], argv[3], argv + 4);
   if (argc == 5 && !strcmp(argv[1], "mount"))
     return enter(argv[2]) ? 1 : mount_over(argv[3], argv[4]);
   if (argc == 4 && !strcmp(argv[1], "unmount"))
     return enter(argv[2]) ? 1 : unmount_if_idle(argv[3]);
-  fprintf(stderr, "usage: shim enter PROC PROG ARGS | jail PROC DIR PROG ARGS | mount PROC SRC DST | unmount PROC DST\n");
+  fprintf(stderr, "usage: shim enter|outlive PROC PROG ARGS | jail PROC DIR PROG ARGS | mount PROC SRC DST | unmount PROC DST\n");
   return 2;
 }

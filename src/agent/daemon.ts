@@ -53,15 +53,15 @@ export async function serveAgent(socketPath: string, migration: string): Promise
 }
 
 /**
- * Nobody is left to tell, so a failed undo is only logged. A pod that is awaited here stays awaited, and refused: its
- * ShadowPod may be there for long, and giving the runtime back would start the program a second time, from nothing.
- * (The ShadowPod belongs to the helper pod at the peer: who deletes the helpers by their label deletes it as well.)
+ * Nobody is left to tell, so a failed undo is only logged. A pod that is awaited here stays awaited, and refused, until
+ * somebody has deleted its ShadowPod and the kubelet has taken it away: giving the runtime back earlier would start the
+ * program a second time, from nothing.
  */
 async function undo(source: SourceMigration, target: TargetMigration, migration: string): Promise<void> {
   try {
     const state = await source.abort(new Error('kubectl migrate went away'));
     target.abort('kubectl migrate went away');
-    if (target.isAwaiting) return target.refuseForLong();
+    if (target.isAwaiting) await target.untilPodIsGone();
     await target.close();
     // A committed source keeps its record: whoever finds the frozen pod must be able to read what it is.
     if (state === 'running') await uninstall(migration);

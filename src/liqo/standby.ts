@@ -9,22 +9,33 @@ import type { Peer } from './peer.ts';
  *
  * Its specification differs from the genuine one in `nodeName` alone, which ties it to the node whose agent awaits it.
  * That stays after the adoption: Liqo's webhook lets nobody change a ShadowPod's placement (pod.CheckShadowPodUpdate).
- * Until then it belongs to the helper pod, so that it goes when a killed migration's helpers are deleted.
+ * Until it is marked ({@link markingPatch}) it belongs to the helper pod, and goes with it.
  *
  * @param helper the target helper as the peer's API server has it
  */
-export function standbyShadowPod(pod: Pod, peer: Peer, twinNamespace: string, helper: Pod, migration: string): ShadowPod {
+export function standbyShadowPod(pod: Pod, peer: Peer, twinNamespace: string, helper: Pod): ShadowPod {
   const genuine = forgeShadowPod(pod, peer, twinNamespace);
   const { [destinationLabel]: _destination, [nodeNameLabel]: _nodeName, ...labels } = genuine.metadata.labels ?? {};
   return {
     ...genuine,
     metadata: {
       ...genuine.metadata,
-      labels: { ...labels, [managedByLabel]: managedByValue, [migrationLabel]: migration },
+      labels,
       ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: helper.metadata.name, uid: helper.metadata.uid ?? '' }],
     },
     spec: { pod: { ...genuine.spec.pod, nodeName: helper.spec.nodeName ?? '' } },
   };
+}
+
+/**
+ * The merge patch that marks a standby ShadowPod as ours, for when its pod exists, and takes it from its helper: soon
+ * the pod may be all that there is, and must not go because somebody deletes a helper. Not earlier: Liqo's controller gives
+ * a pod the ShadowPod's labels when it creates it, and could never take those away again; what it applies later it can
+ * (shadowpod_controller.go: Create with one field operation, then server-side apply with another).
+ */
+export function markingPatch(pod: Pod, migration: string): unknown {
+  const own = pod.metadata.labels ?? {};
+  return { metadata: { ownerReferences: null, labels: { [migrationLabel]: migration, ...(own[managedByLabel] === undefined ? { [managedByLabel]: managedByValue } : {}) } } };
 }
 
 /** The merge patch after which the virtual kubelet takes the ShadowPod for its own, with the user's labels alone. */
@@ -32,7 +43,6 @@ export function adoptionPatch(pod: Pod, peer: Peer): unknown {
   const own = pod.metadata.labels ?? {};
   return {
     metadata: {
-      ownerReferences: null,
       labels: {
         [destinationLabel]: peer.clusterId,
         [nodeNameLabel]: peer.virtualNode,

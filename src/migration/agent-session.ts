@@ -68,7 +68,8 @@ export async function openSession(connection: KubeConnection, pod: Pod, onEvent:
   const target = { namespace, pod: name, container: agentContainer, command: [...agentCommand, 'attach'] };
   for (let attempt = 1; ; attempt++) {
     try {
-      const session = await exec(connection, target, signal);
+      // A session outlives the user's wish to stop: taking everything back goes through it.
+      const session = await exec(connection, target, new AbortController().signal);
       session.stderr.resume();
       const client = new RpcClient({ input: session.stream, output: session.stream }, `the agent in ${namespace}/${name}`, (event) => onEvent(event as AgentEvent));
       const opened: AgentSession = {

@@ -62,7 +62,7 @@ function helper(plan: Plan, migration: string, image: string, role: 'source' | '
       restartPolicy: 'Never',
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      terminationGracePeriodSeconds: 10,
+      terminationGracePeriodSeconds: 30,
       activeDeadlineSeconds: lifetimeSeconds,
       containers: [
         {

@@ -33,6 +33,11 @@ export async function runOnHost(command: readonly string[], options: HostCommand
   return await run(['enter', hostProc, ...command], options);
 }
 
+/** The same for a program that must come to its end even when this agent is killed: CRIU, above all. */
+export async function runOutlivingUs(command: readonly string[], options: HostCommandOptions = {}): Promise<HostCommandResult> {
+  return await run(['outlive', hostProc, ...command], options);
+}
+
 /**
  * Runs one of our own tools with `folder` as /d of an otherwise empty root, so that no name and no symbolic link in
  * that folder can lead out of it: its content comes from somebody else's pod, or from another node.

@@ -6,7 +6,7 @@ import type { NodeContainer } from '../runc/container.ts';
 import { freeze, isFrozen, thaw, untilFrozen } from '../runc/freezer.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { hasCommitRecord, writeCommitRecord } from './commit-record.ts';
-import { prepareDump } from './dump.ts';
+import { prepareDump, untilNoDump } from './dump.ts';
 import { inspect } from './inspect.ts';
 import { PodFiles } from './pod-files.ts';
 import { findPod, type SourcePod } from './pod.ts';
@@ -27,6 +27,7 @@ export class SourceMigration {
   #link: PeerLink | undefined;
   #state: 'running' | 'frozen' | 'committed' = 'running';
   #dumping: Promise<unknown> = Promise.resolve();
+  #isAborted = false;
 
   constructor(id: string, emit: (event: AgentEvent) => void) {
     this.#id = id;
@@ -73,6 +74,7 @@ export class SourceMigration {
     const dumps = await Promise.all(containers.map(async (container) => prepareDump(this.#id, container, runtime)));
     const before = link.sent.bytes;
     try {
+      this.#requireWanted();
       const start = performance.now();
       this.#state = 'frozen';
       for (const container of containers) freeze(container);
@@ -97,6 +99,7 @@ export class SourceMigration {
       const held = performance.now();
       this.#emit({ type: 'stage', stage: 'held' });
 
+      this.#requireWanted();
       requireFrozen(containers);
       writeCommitRecord(this.#id, this.#ref?.uid ?? '');
       this.#state = 'committed';
@@ -126,6 +129,7 @@ export class SourceMigration {
    */
   async abort(reason: Error): Promise<'running' | 'committed'> {
     if (this.#state === 'committed') return 'committed';
+    this.#isAborted = true;
     this.#link?.send({ type: 'failed', message: reason.message });
     if (this.#state === 'frozen') {
       // CRIU gives the freezer back as it found it, frozen: thawing before CRIU has ended would be undone.
@@ -137,10 +141,11 @@ export class SourceMigration {
   }
 
   /**
-   * Takes over from an agent that died while the pod stood still: only the commit record tells how far it got. CRIU
-   * dies with the agent that started it, so nobody else holds the processes.
+   * Takes over from an agent that died while the pod stood still: only the commit record tells how far it got.
    */
   async rescue(ref: PodOnNode): Promise<'running' | 'committed'> {
+    await install(this.#id);
+    await untilNoDump(this.#id);
     this.#ref = ref;
     const { containers } = await this.#look();
     if (hasCommitRecord(this.#id)) {
@@ -169,6 +174,11 @@ export class SourceMigration {
 
   close(): void {
     this.#link?.close();
+  }
+
+  /** An abort can come at any moment, also between two steps of a checkpoint that has begun. */
+  #requireWanted(): void {
+    if (this.#isAborted) throw new Error('the migration was aborted');
   }
 
   async #look(): Promise<SourcePod> {

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { basename, dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AwaitedPod, NodeFacts } from '../../protocol/agent-calls.ts';
 import type { PeerMessage } from '../../protocol/frames.ts';
 import { plainSegment } from '../../protocol/names.ts';
@@ -9,7 +10,7 @@ import { nodeFacts } from '../node/facts.ts';
 import { mountOnHost, nodeDir, onHost, unmountOnHost } from '../node/host.ts';
 import { install, stagingDir } from '../node/install.ts';
 import { listenForPeer, PeerLink } from '../peer/link.ts';
-import { readSpec, runcRoot, sandboxOf } from '../runc/container.ts';
+import { hasSandbox, readSpec, runcRoot, sandboxOf } from '../runc/container.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { Barriers } from './barriers.ts';
 import { makeNoop } from './bundle.ts';
@@ -134,9 +135,12 @@ export class TargetMigration {
     return this.#awaited !== undefined && this.#phase !== 'running';
   }
 
-  /** The awaited pod's containers are refused from now on, with or without this agent. */
-  refuseForLong(): void {
+  /** The awaited pod's containers are refused, with or without this agent, until the node knows nothing of the pod. */
+  async untilPodIsGone(): Promise<void> {
+    const { namespace, pod } = this.#required();
     writeDeadline(this.#awaitFolder(), longRefusalSeconds);
+    // A pod that was asked for a moment ago may still be on its way to this node.
+    for (let absences = 0; absences < 8; absences = hasSandbox(namespace, pod) ? 0 : absences + 1) await delay(1000);
   }
 
   /** Takes the mount over the runtime away and forgets the pod. */

@@ -1,9 +1,8 @@
 import { MigrateError } from '../../errors.ts';
 import type { CheckpointResult } from '../../protocol/agent-calls.ts';
-import { openSession, untilHelperRuns } from '../agent-session.ts';
 import type { StepClock } from '../clock.ts';
 import type { StepReport } from '../contract.ts';
-import { sourceHelper } from '../helper-pods.ts';
+import { rescueSource } from '../rescue.ts';
 import type { UndoList } from '../undo.ts';
 import type { Standby } from './standby.ts';
 
@@ -18,7 +17,6 @@ const deadlineMs = 300_000;
  */
 export async function checkpoint(standby: Standby, clock: StepClock, undo: UndoList, signal: AbortSignal): Promise<CheckpointResult & { notes: readonly string[] }> {
   const { source, target } = standby;
-  undo.add('the frozen pod', async () => thaw(standby));
   const stop = (): void => void source.call('source.abort', null, 30_000).catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
   try {
@@ -47,32 +45,11 @@ function partsOf({ checkpointMs, restoreMs, commitMs, bytes }: CheckpointResult)
 }
 
 /** Whether the source may run. Asks its agent, or, if that is dead, a new one on the same node. */
-async function stateOfSource(standby: Standby): Promise<'running' | 'committed'> {
+async function stateOfSource(standby: Standby): Promise<'running' | 'committed' | 'unknown'> {
   try {
     return (await standby.source.call('source.abort', null, 130_000)).state;
   } catch {
-    return await rescue(standby);
-  }
-}
-
-async function thaw(standby: Standby): Promise<void> {
-  if ((await stateOfSource(standby)) === 'committed') throw new Error('the target has taken over');
-}
-
-/** A new agent on the source's node reads what the dead one left and lets the pod run if that is allowed. */
-async function rescue({ home, plan, request, podOnNode }: Standby): Promise<'running' | 'committed'> {
-  const signal = AbortSignal.timeout(90_000);
-  const collection = `/api/v1/namespaces/${plan.report.namespace}/pods`;
-  const pod = sourceHelper(plan, plan.id, request.agentImage, 'rescue');
-  try {
-    await home.create(collection, pod, signal);
-    const session = await openSession(home, await untilHelperRuns(home, pod, signal), () => undefined, signal);
-    const { state } = await session.call('source.rescue', podOnNode, 20_000);
-    if (state === 'running') await session.call('cleanup', null, 20_000);
-    session.close();
-    return state;
-  } finally {
-    await home.delete(`${collection}/${pod.metadata.name}`, { gracePeriodSeconds: 1 }).catch(() => undefined);
+    return await rescueSource(standby).catch(() => 'unknown' as const);
   }
 }
 

@@ -14,6 +14,7 @@ import { agentCommand, agentContainer, sourceHelper, targetHelper } from '../hel
 import { isCarried, isReflected } from '../judge.ts';
 import type { Plan } from '../plan.ts';
 import { nodeDifferences } from '../node-differences.ts';
+import { rescueSource } from '../rescue.ts';
 import type { UndoList } from '../undo.ts';
 
 /** A migration with both agents at work and nothing of the pod touched yet. */
@@ -53,17 +54,18 @@ export async function prepare(
     openSession(home, sourcePod, log('source'), signal),
     openSession(home, targetPod, log('target'), signal),
   ]);
-  undo.add('the agents', async () => {
-    const ends = await Promise.allSettled([source.call('cleanup', null, 20_000), target.call('cleanup', null, 20_000)]);
+  const podOnNode = describePod(plan.pod);
+  undo.add(`node ${plan.sourceNode}`, async () => {
+    await source.call('cleanup', null, 20_000).catch(async () => rescueSource({ home, plan, request, podOnNode }));
     source.close();
+  });
+  undo.add(`the target agent's node at ${plan.peer.virtualNode}`, async () => {
+    await target.call('cleanup', null, 20_000);
     target.close();
-    const failed = ends.filter((end) => end.status === 'rejected').map(({ reason }) => (reason as Error).message);
-    if (failed.length > 0) throw new Error(failed.join('; '));
   });
 
   say('looking at both nodes');
   const remote = await reachPeer(home, plan, sourcePod, signal);
-  const podOnNode = describePod(plan.pod);
   const [{ facts, blocks }, there] = await Promise.all([
     source.call('source.inspect', podOnNode, 60_000),
     target.call('target.inspect', null, 60_000),

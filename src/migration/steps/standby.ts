@@ -2,7 +2,7 @@ import { MigrateError } from '../../errors.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { waitFor } from '../../kube/wait.ts';
 import type { Pod } from '../../kube/types.ts';
-import { standbyShadowPod } from '../../liqo/standby.ts';
+import { markingPatch, standbyShadowPod } from '../../liqo/standby.ts';
 import { createTokenSecret } from '../../liqo/token-secret.ts';
 import type { UndoList } from '../undo.ts';
 import type { Prepared } from './prepare.ts';
@@ -47,12 +47,13 @@ export async function standby(prepared: Prepared, undo: UndoList, signal: AbortS
 
   undo.add(`ShadowPod ${twinNamespace}/${name} at ${peer.virtualNode}`, async () => {
     await target.call('target.abort', null, 10_000).catch(() => undefined);
-    await remote.delete(shadowPod, { propagationPolicy: 'Foreground' }).catch(unlessNotFound);
+    await remote.delete(shadowPod, {}).catch(unlessNotFound);
     await untilGone(prepared);
   });
-  await remote.create(collection, standbyShadowPod(pod, peer, twinNamespace, targetTwin, id), signal);
+  await remote.create(collection, standbyShadowPod(pod, peer, twinNamespace, targetTwin), signal);
 
   await Promise.race([target.call('target.armed', { deadlineMs: armDeadlineMs }, armDeadlineMs + 5_000), whyItCannotStart(prepared, signal)]);
+  await remote.patch(shadowPod, markingPatch(pod, id), 'merge', signal);
   return { ...prepared, shadowPod };
 }
 

@@ -1,0 +1,73 @@
+import { afterEach, expect, test } from 'vitest';
+import type { PodSpec } from '../../src/kube/types.ts';
+import { deletePod, leftovers, migrate, mustKubectl, startPod } from './cluster.ts';
+import { containerOf, podOf } from './pods.ts';
+import { mustIn } from '../../bed/bed.ts';
+
+afterEach(async () => deletePod('refused'));
+
+const odd: readonly { what: string; extra: Partial<PodSpec>; reason: RegExp }[] = [
+  { what: 'uses the network of its node', extra: { hostNetwork: true }, reason: /hostNetwork/ },
+  { what: 'sees the processes of its node', extra: { hostPID: true }, reason: /hostPID/ },
+  { what: 'has a hostPath volume', extra: { volumes: [{ name: 'host', hostPath: { path: '/tmp' } }] }, reason: /volume host is of kind hostPath/ },
+  {
+    what: 'has a postStart hook',
+    extra: { containers: [containerOf('main', ['ticker', '1', '50'], { lifecycle: { postStart: { exec: { command: ['true'] } } } })] },
+    reason: /postStart/,
+  },
+  {
+    what: 'has a sidecar',
+    extra: { initContainers: [containerOf('side', ['ticker', '1', '50'], { restartPolicy: 'Always' })] },
+    reason: /sidecars/,
+  },
+  { what: 'is privileged', extra: { containers: [containerOf('main', ['ticker', '1', '50'], { securityContext: { privileged: true } })] }, reason: /privileged/ },
+];
+
+for (const { what, extra, reason } of odd) {
+  test(`a pod that ${what} is refused before anything is touched`, async () => {
+    await startPod(podOf('refused', ['ticker', '1', '50'], extra));
+    const { code, stderr } = await migrate('refused');
+    expect(stderr).toMatch(reason);
+    expect(code).toBe(3);
+    expect(await leftovers()).toEqual([]);
+  });
+}
+
+test('a pod with an owner is refused, with the owner named', async () => {
+  await mustIn(['kubectl', '-n', 'demo', 'apply', '-f', '-'], {
+    input: JSON.stringify({
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      metadata: { name: 'owner', namespace: 'demo' },
+      spec: { replicas: 1, selector: { matchLabels: { app: 'owned' } }, template: { metadata: { labels: { app: 'owned' } }, spec: podOf('x', ['ticker', '1', '50']).spec } },
+    }),
+  });
+  try {
+    await expect.poll(async () => mustKubectl('home', 'get', 'pods', '-l', 'app=owned', '-o', 'jsonpath={.items[0].status.phase}').catch(() => ''), { timeout: 60_000 }).toBe('Running');
+    const name = await mustKubectl('home', 'get', 'pods', '-l', 'app=owned', '-o', 'jsonpath={.items[0].metadata.name}');
+    const { code, stderr } = await migrate(name);
+    expect(stderr).toContain('it belongs to ReplicaSet owner');
+    expect(code).toBe(3);
+  } finally {
+    await mustKubectl('home', 'delete', 'replicaset', 'owner', '--wait');
+  }
+});
+
+test('unknown pods and clusters are told as kubectl tells them', async () => {
+  const unknownPod = await migrate('nobody');
+  expect(unknownPod.stderr).toContain('Error from server (NotFound): pods "nobody" not found');
+  expect(unknownPod.code).toBe(1);
+  await startPod(podOf('refused', ['ticker', '1', '50']));
+  const unknownCluster = await migrate('refused', '--to', 'nowhere');
+  expect(unknownCluster.stderr).toContain('no peered cluster "nowhere"');
+  expect(unknownCluster.stderr).toContain('away');
+  expect(unknownCluster.code).toBe(2);
+});
+
+test('a dry run tells what would be carried and lost, and touches nothing', async () => {
+  await startPod(podOf('refused', ['ticker', '1', '50']));
+  const { code, stdout } = await migrate('refused', '--dry-run=client', '-o', 'json');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ pod: 'refused', from: 'home-1', to: 'away', blocks: [] });
+  expect(await leftovers()).toEqual([]);
+});
