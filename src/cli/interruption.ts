@@ -1,4 +1,6 @@
 const leftovers = 'kubectl get pods,secrets,shadowpods -A -l app.kubernetes.io/managed-by=kubectl-migrate';
+/** npm, make and the like hand a Ctrl-C on that the terminal has sent to all of them: it then comes twice at once. */
+const echoMs = 500;
 const showCursor = '\u001B[?25h';
 
 export interface Interruption {
@@ -9,21 +11,24 @@ export interface Interruption {
 }
 
 /**
- * Listens for SIGINT, SIGTERM and SIGHUP. The second of them ends the process at once, whatever it is doing, and says
- * what may be left. Call it before anything draws on `err`.
+ * Listens for SIGINT, SIGTERM and SIGHUP. A second one, if it is no echo of the first, ends the process at once,
+ * whatever it is doing, and says what may be left. Call it before anything draws on `err`.
  *
  * @param say tells the user that the first one was understood
  */
 export function onInterruption(err: NodeJS.WriteStream, say: (message: string) => void): Interruption {
   const controller = new AbortController();
+  let firstAt = 0;
   // What draws on the stream puts itself before it, so what writes at the very end is taken before that.
   const write = err.write.bind(err);
   const onSignal = (): void => {
     if (!controller.signal.aborted) {
       say('stopping, and taking back what was done; once more to leave at once');
+      firstAt = performance.now();
       controller.abort(new Error('stopped by the user'));
       return;
     }
+    if (performance.now() - firstAt < echoMs) return;
     write(`${err.isTTY ? `\n${showCursor}` : ''}left at once. What may be left behind, here and at the peer: ${leftovers}\n`);
     process.exit(130);
   };

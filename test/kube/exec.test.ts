@@ -71,6 +71,15 @@ describe('a command', () => {
     expect(await Promise.all([text(stream), text(stderr), exit])).toEqual(['out', 'err', 3]);
   });
 
+  test('has its exit code also when a virtual kubelet hides it in an internal error', async () => {
+    serve((socket) => {
+      const inner = 'error executing command in container: failed to execute command: command terminated with exit code 5';
+      socket.send(message(3, { status: 'Failure', reason: 'InternalError', message: `Internal error occurred: ${inner}` }));
+      socket.close();
+    });
+    expect(await (await open()).exit).toBe(5);
+  });
+
   test('that cannot be run is told in the words of the server', async () => {
     serve((socket) => {
       socket.send(message(3, { status: 'Failure', reason: 'InternalError', message: 'no such file' }));
