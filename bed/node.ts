@@ -29,8 +29,8 @@ export async function startNode(node: BedNode): Promise<void> {
     '-c',
     [...joinCgroups, 'exec "$@"'].join('; '),
     'sh',
-    ...['unshare', '--cgroup', '--mount', '--uts', '--ipc', '--pid', '--time', ...clock, '--fork', '--kill-child', '--propagation', 'private'],
-    ...['bash', join(import.meta.dirname, 'node-init.sh'), state, await nodeTree(), node.name, node.address, await goTools('kubernetes')],
+    'unshare', '--cgroup', '--mount', '--uts', '--ipc', '--pid', '--time', ...clock, '--fork', '--kill-child', '--propagation', 'private',
+    'bash', join(import.meta.dirname, 'node-init.sh'), state, await nodeTree(), node.name, node.address, await goTools('kubernetes'),
     ...(isUnified ? ['2'] : ['1', ...mountedControllers()]),
   ]);
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 
 export interface Certificates {
   readonly folder: string;
@@ -13,6 +14,12 @@ export interface Certificates {
 
 let made: Certificates | undefined;
 
+// Of whichever test file imports this.
+afterAll(() => {
+  if (made) rmSync(made.folder, { recursive: true, force: true });
+  made = undefined;
+});
+
 /** An authority, a server of the name `api.example` and the address 127.0.0.1, and the client `tester`; made once. */
 export function certificates(): Certificates {
   return (made ??= make());
@@ -20,7 +27,6 @@ export function certificates(): Certificates {
 
 function make(): Certificates {
   const folder = mkdtempSync(join(tmpdir(), 'kubectl-migrate-test-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const openssl = (...args: string[]): Buffer => execFileSync('openssl', args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
   openssl('req', '-x509', ...key, '-subj', '/CN=test authority', '-keyout', 'ca.key', '-out', 'ca.crt');
