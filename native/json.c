@@ -147,6 +147,12 @@ struct wanted {
 
 static int value(struct reader *r, int depth);
 
+// Of a name that comes twice the last one counts, as in every other reader of JSON.
+static void forget(const struct wanted *wanted) {
+  for (; wanted && wanted->key; wanted++)
+    wanted->out[0] = 0;
+}
+
 // The members of an object or the elements of an array, at the opening bracket. With `wanted` given, string members
 // of those names are decoded; with `annotations` given, so are those of the member "annotations".
 static int members(struct reader *r, int depth, const struct wanted *wanted, const struct wanted *annotations) {
@@ -170,14 +176,23 @@ static int members(struct reader *r, int depth, const struct wanted *wanted, con
         return 0;
       blanks(r);
     }
+    if (r->at >= r->end)
+      return 0;
     const struct wanted *match = NULL;
-    if (close == '}' && r->at < r->end && *r->at == '"')
-      for (const struct wanted *one = wanted; one && one->key && !match; one++)
-        match = strcmp(one->key, key) ? NULL : one;
-    int ok = match ? string(r, match->out, match->size)
-             : annotations && close == '}' && r->at < r->end && *r->at == '{' && !strcmp(key, "annotations")
-                 ? members(r, depth + 1, annotations, NULL)
-                 : value(r, depth + 1);
+    for (const struct wanted *one = wanted; close == '}' && one && one->key && !match; one++)
+      match = strcmp(one->key, key) ? NULL : one;
+    if (match)
+      match->out[0] = 0;
+    int is_annotations = annotations && close == '}' && !strcmp(key, "annotations");
+    if (is_annotations)
+      forget(annotations);
+    int ok;
+    if (match && *r->at == '"')
+      ok = string(r, match->out, match->size);
+    else if (is_annotations && *r->at == '{')
+      ok = members(r, depth + 1, annotations, NULL);
+    else
+      ok = value(r, depth + 1);
     if (!ok)
       return 0;
     blanks(r);
