@@ -328,7 +328,7 @@ int hook(void) {
   const char *action = getenv("CRTOOLS_SCRIPT_ACTION"), *pid = getenv("CRTOOLS_INIT_PID");
   const char *path = getenv("KUBECTL_MIGRATE_SOCKET"), *name = getenv("KUBECTL_MIGRATE_CONTAINER"), *until = getenv("KUBECTL_MIGRATE_DEADLINE");
   char line[256];
-  if (!action || (strcmp(action, "post-restore") && strcmp(action, "pre-resume")))
+  if (!action || (strcmp(action, "setup-namespaces") && strcmp(action, "post-restore") && strcmp(action, "pre-resume")))
     return 0;
   int connection = path && name ? dial(path) : -1;
   if (connection < 0)

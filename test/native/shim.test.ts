@@ -177,11 +177,12 @@ test('the hook lets CRIU go on only when the agent says so', async () => {
     const child = spawn(hook, { argv0: hook, env: { ...env, KUBECTL_MIGRATE_DEADLINE: String(Math.floor(Date.now() / 1000) + 30), ASAN_OPTIONS: 'detect_leaks=0' } });
     return await new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)));
   };
-  expect(await ask('setup-namespaces', 'bad')).toBe(0);
+  expect(await ask('network-unlock', 'bad')).toBe(0);
   expect(lines).toEqual([]);
+  expect(await ask('setup-namespaces', 'bad')).toBe(1);
   expect(await ask('post-restore', 'good')).toBe(0);
   expect(await ask('pre-resume', 'bad')).toBe(1);
-  expect(lines).toEqual(['hook\tpost-restore\t99\tgood', 'hook\tpre-resume\t99\tbad']);
+  expect(lines).toEqual(['hook\tsetup-namespaces\t99\tbad', 'hook\tpost-restore\t99\tgood', 'hook\tpre-resume\t99\tbad']);
   server?.close();
   await rm(join(nodeDir, 'await'), { recursive: true });
   expect(await ask('post-restore', 'good')).toBe(1);

@@ -1,10 +1,8 @@
 import { Writable } from 'node:stream';
 import { runJailed } from '../node/host.ts';
+import { wholePod } from '../../protocol/frames.ts';
 import type { PeerLink } from '../peer/link.ts';
 import type { Tree, TreeChanges } from './tree.ts';
-
-/** The name of the pod as a whole where a container's name is expected: trees belong to no single container. */
-export const wholePod = '_pod';
 
 /**
  * Sends the changes of a tree as two files: `STAGE.TREE.gone`, the paths to remove (JSON), and `STAGE.TREE.tar`.

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
 import type { AgentEvent, CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
 import { runOnHost } from '../node/host.ts';
 import { install } from '../node/install.ts';
@@ -6,11 +8,11 @@ import type { NodeContainer } from '../runc/container.ts';
 import { freeze, isFrozen, thaw, untilFrozen } from '../runc/freezer.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { hasCommitRecord, writeCommitRecord } from './commit-record.ts';
-import { prepareDump, untilNoDump } from './dump.ts';
+import { prepareDump, untilNoDump, type Dump } from './dump.ts';
 import { inspect } from './inspect.ts';
 import { PodFiles } from './pod-files.ts';
 import { findPod, type SourcePod } from './pod.ts';
-import { sendImages } from './send-images.ts';
+import { sendImages, type RunningDump } from './send-images.ts';
 import { TargetProgress } from './target-progress.ts';
 
 /**
@@ -82,14 +84,9 @@ export class SourceMigration {
       this.#emit({ type: 'stage', stage: 'frozen' });
 
       const { trees } = await this.#look();
-      const running = dumps.map((dump) => ({ ...dump, finished: dump.run() }));
-      this.#dumping = Promise.allSettled(running.map(({ finished }) => finished));
-      await this.#target.unlessItFails(
-        Promise.all([
-          this.#files.sendLast(link, trees, containers),
-          ...running.map(async ({ container, images, finished }) => sendImages(link, container, images, finished)),
-        ]),
-      );
+      const running = this.#startDumps(dumps);
+      const filesSent = this.#files.sendLast(link, trees, containers);
+      await this.#target.unlessItFails(Promise.all([filesSent, sendImages(link, running, filesSent)]));
       requireFrozen(containers);
       link.send({ type: 'complete', ...link.sent });
       const sent = performance.now();
@@ -174,6 +171,18 @@ export class SourceMigration {
 
   close(): void {
     this.#link?.close();
+  }
+
+  /** In order, as many at once as there are processors: the first one is complete early, and its restore can begin. */
+  #startDumps(dumps: readonly Dump[]): RunningDump[] {
+    const limit = pLimit(availableParallelism());
+    const start = async (dump: Dump): Promise<void> => {
+      this.#requireWanted();
+      await dump.run();
+    };
+    const running = dumps.map((dump) => ({ ...dump, finished: limit(async () => start(dump)) }));
+    this.#dumping = Promise.allSettled(running.map(({ finished }) => finished));
+    return running;
   }
 
   /** An abort can come at any moment, also between two steps of a checkpoint that has begun. */

@@ -1,5 +1,7 @@
 import type { HeldHook } from './shim-server.ts';
 
+export type Barrier = 'post-restore' | 'pre-resume';
+
 /**
  * The two places where every restored container waits for all others of the pod. At `post-restore` sockets exist, but
  * in repair mode, so that connections between containers survive; at `pre-resume` credentials, LSM and seccomp are
@@ -7,20 +9,24 @@ import type { HeldHook } from './shim-server.ts';
  */
 export class Barriers {
   readonly #containers: number;
-  readonly #held = { 'post-restore': new Map<string, HeldHook>(), 'pre-resume': new Map<string, HeldHook>() };
+  readonly #held: Record<Barrier, Map<string, HeldHook>> = { 'post-restore': new Map(), 'pre-resume': new Map() };
 
   constructor(containers: readonly string[]) {
     this.#containers = containers.length;
   }
 
   /** @returns whether now all containers wait at that barrier */
-  arrive(hook: HeldHook): boolean {
-    this.#held[hook.action].set(hook.container, hook);
-    return this.#held[hook.action].size === this.#containers;
+  arrive(barrier: Barrier, hook: HeldHook): boolean {
+    this.#held[barrier].set(hook.container, hook);
+    return this.isFull(barrier);
   }
 
-  open(action: HeldHook['action']): void {
-    for (const hook of this.#held[action].values()) hook.release();
+  isFull(barrier: Barrier): boolean {
+    return this.#held[barrier].size === this.#containers;
+  }
+
+  open(barrier: Barrier): void {
+    for (const hook of this.#held[barrier].values()) hook.release();
   }
 
   /** Every CRIU that waits gives up. */

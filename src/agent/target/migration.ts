@@ -44,6 +44,8 @@ export class TargetMigration {
   #stopListening: () => void = () => undefined;
   #phase: 'waiting' | 'restoring' | 'running' | 'failed' = 'waiting';
   #failure = '';
+  #isComplete = false;
+  readonly #checkpointed = new Set<string>();
   readonly #held = new Map<string, HeldCreate>();
   readonly #started = new Map<string, string>();
   readonly #exited = new Set<string>();
@@ -172,6 +174,7 @@ export class TargetMigration {
   }
 
   #onMessage(message: PeerMessage): void {
+    if (this.#phase === 'failed') return; // what was under way when the source was told
     switch (message.type) {
       case 'open':
       case 'close':
@@ -180,12 +183,17 @@ export class TargetMigration {
       case 'precopied':
         this.#link?.send({ type: 'ready', stage: 'precopied' });
         break;
+      case 'checkpointed':
+        this.#receiving().onMessage(message);
+        this.#onCheckpointed(message.container);
+        break;
       case 'complete':
         this.#receiving().onMessage(message);
-        this.#phase = 'restoring';
-        void this.#restoreAllHeld();
+        this.#isComplete = true;
+        this.#tellIfAllIsHeld();
         break;
       case 'commit':
+        if (!this.#isAllHeld) throw new Error('the source commits before all is held');
         this.#phase = 'running';
         this.#barriers?.open('pre-resume');
         this.#link?.send({ type: 'ready', stage: 'running' });
@@ -210,12 +218,19 @@ export class TargetMigration {
       return create.fail(`kubectl migrate: container ${create.container} has been restored once already`);
     }
     this.#held.set(create.container, create);
-    if (this.#phase === 'restoring') void this.#restore(create);
-    else void this.#prepareFirst(create);
+    if (this.#checkpointed.has(create.container)) void this.#restore(create);
+    else void this.#prepare(create);
+  }
+
+  #onCheckpointed(container: string): void {
+    this.#phase = 'restoring';
+    this.#checkpointed.add(container);
+    const create = this.#held.get(container);
+    if (create) void this.#restore(create);
   }
 
   /** The first container tells where the kubelet keeps the new pod's volumes: what was sent before can go there now. */
-  async #prepareFirst(create: HeldCreate): Promise<void> {
+  async #prepare(create: HeldCreate): Promise<void> {
     try {
       await this.#foldersOf(create).unpackBase(create);
       this.#armed.resolve(create.podUid);
@@ -228,10 +243,6 @@ export class TargetMigration {
   #foldersOf(create: HeldCreate): PodFolders {
     this.#folders ??= new PodFolders(onHost(`${stagingDir(this.#id)}/trees`), create);
     return this.#folders;
-  }
-
-  async #restoreAllHeld(): Promise<void> {
-    for (const create of this.#held.values()) await this.#restore(create);
   }
 
   async #restore(create: HeldCreate): Promise<void> {
@@ -255,11 +266,23 @@ export class TargetMigration {
 
   #onHook(hook: HeldHook): void {
     if (this.#phase !== 'restoring') return hook.refuse();
-    if (hook.action === 'post-restore') this.#held.get(hook.container)?.created(hook.pid);
-    const areAllHere = this.#barriers?.arrive(hook) ?? false;
+    if (hook.action === 'setup-namespaces') {
+      // The process exists: the kubelet can go on to the next container while this one is filled.
+      this.#held.get(hook.container)?.created(hook.pid);
+      return hook.release();
+    }
+    const areAllHere = this.#barriers?.arrive(hook.action, hook) ?? false;
     if (!areAllHere) return;
     if (hook.action === 'post-restore') this.#barriers?.open('post-restore');
-    else this.#link?.send({ type: 'ready', stage: 'held' });
+    else this.#tellIfAllIsHeld();
+  }
+
+  get #isAllHeld(): boolean {
+    return this.#isComplete && (this.#barriers?.isFull('pre-resume') ?? false);
+  }
+
+  #tellIfAllIsHeld(): void {
+    if (this.#isAllHeld) this.#link?.send({ type: 'ready', stage: 'held' });
   }
 
   async #onExited(containerId: string, code: number): Promise<void> {

@@ -4,6 +4,8 @@ import { podVolumesDir, readSpec, sharedMemoryDir, type RuntimeSpec } from '../r
 import { unpackTree } from '../files/unpack.ts';
 import type { HeldCreate } from './shim-server.ts';
 
+type Stage = 'base' | 'last';
+
 const volumeKinds = ['empty-dir', 'configmap', 'secret', 'projected', 'downward-api'];
 
 /** Puts the pod's files where the kubelet and the runtime of this node have made the new pod's folders. */
@@ -11,8 +13,8 @@ export class PodFolders {
   readonly #staged: string;
   readonly #spec: Promise<RuntimeSpec>;
   readonly #podUid: string;
-  #last: Promise<void> | undefined;
-  readonly #rootsWithBase = new Set<string>();
+  readonly #shared = new Map<Stage, Promise<void>>();
+  readonly #roots = new Map<string, Promise<void>>();
 
   /** @param staged the folder of received trees, as this process sees it; @param first the first container of the pod */
   constructor(staged: string, first: HeldCreate) {
@@ -23,24 +25,28 @@ export class PodFolders {
 
   /** What was sent while the source still ran; takes as long as it takes. */
   async unpackBase(create: HeldCreate): Promise<void> {
-    await this.#unpackShared('base');
-    await this.#unpackRoot('base', create);
+    await Promise.all([this.#once(this.#shared, 'base', async () => this.#unpackShared('base')), this.#unpackRoot('base', create)]);
   }
 
   /** What had changed when the source stood still. The pod's common folders are done once, with its first container. */
   async unpackLast(create: HeldCreate): Promise<void> {
-    this.#last ??= this.#unpackShared('last');
-    const base = this.#rootsWithBase.has(create.container) ? Promise.resolve() : this.#unpackRoot('base', create);
-    await base;
-    await Promise.all([this.#last, this.#unpackRoot('last', create)]);
+    await this.unpackBase(create);
+    await Promise.all([this.#once(this.#shared, 'last', async () => this.#unpackShared('last')), this.#unpackRoot('last', create)]);
   }
 
-  async #unpackRoot(stage: 'base' | 'last', create: HeldCreate): Promise<void> {
-    if (stage === 'base') this.#rootsWithBase.add(create.container);
-    await unpackTree(this.#staged, stage, `rootfs.${create.container}`, `${create.bundle}/rootfs`);
+  async #unpackRoot(stage: Stage, create: HeldCreate): Promise<void> {
+    const unpack = async (): Promise<void> => unpackTree(this.#staged, stage, `rootfs.${create.container}`, `${create.bundle}/rootfs`);
+    await this.#once(this.#roots, `${stage}.${create.container}`, unpack);
   }
 
-  async #unpackShared(stage: 'base' | 'last'): Promise<void> {
+  /** Nothing is unpacked twice: by then a later stage may lie over it. */
+  async #once<K>(done: Map<K, Promise<void>>, key: K, work: () => Promise<void>): Promise<void> {
+    const promise = done.get(key) ?? work();
+    done.set(key, promise);
+    await promise;
+  }
+
+  async #unpackShared(stage: Stage): Promise<void> {
     const spec = await this.#spec;
     const volumes = podVolumesDir(spec, this.#podUid);
     const shared = sharedMemoryDir(spec);

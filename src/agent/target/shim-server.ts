@@ -17,10 +17,13 @@ export interface HeldCreate {
   created: (pid: number) => void;
 }
 
+/** Where CRIU stops for us: its first process exists; all sockets exist; nothing can fail any more. */
+const hookActions = ['setup-namespaces', 'post-restore', 'pre-resume'] as const;
+
 /** A CRIU of ours that waits at one of its hooks. */
 export interface HeldHook {
   readonly container: string;
-  readonly action: 'post-restore' | 'pre-resume';
+  readonly action: (typeof hookActions)[number];
   readonly pid: number;
   release: () => void;
   /** CRIU gives up and kills what it has restored. */
@@ -85,8 +88,10 @@ function dispatch(fields: readonly string[], socket: Socket, listener: ShimListe
       },
       created: (pid) => say('created', String(pid)),
     });
-  } else if (verb === 'hook' && (first === 'post-restore' || first === 'pre-resume')) {
-    listener.onHook({ container: third, action: first, pid: Number(second), release: () => say('ok'), refuse: () => socket.destroy() });
+  } else if (verb === 'hook') {
+    const action = hookActions.find((one) => one === first);
+    if (!action) return void socket.destroy();
+    listener.onHook({ container: third, action, pid: Number(second), release: () => say('ok'), refuse: () => socket.destroy() });
   } else if (verb === 'exited') {
     listener.onExited(first, Number(second));
   }
