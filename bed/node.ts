@@ -93,10 +93,19 @@ const kubeletConfig = {
 
 /** Command prefix that runs something inside a node's namespaces. @throws Error when the node does not run */
 export async function insideNode(node: BedNode): Promise<string[]> {
+  return ['nsenter', `--target=${await firstProcess(node)}`, '--all'];
+}
+
+/** A file of a node, as a path of this machine. @throws Error when the node does not run */
+export async function fileOfNode(node: BedNode, path: string): Promise<string> {
+  return `/proc/${await firstProcess(node)}/root${path}`;
+}
+
+async function firstProcess(node: BedNode): Promise<number> {
   const outer = (await recordedProcesses()).find(({ name }) => name === node.name)?.pid;
   const inner = outer === undefined ? undefined : childOf(outer);
   if (inner === undefined) throw new Error(`node ${node.name} does not run: npm run bed -- up`);
-  return ['nsenter', `--target=${inner}`, '--all'];
+  return inner;
 }
 
 /** `unshare --fork` waits outside of the new PID namespace; its only child is the node's first process. */

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { insideBed, loadImage, mustIn, up } from '../bed/bed.ts';
 import { buildAgentImage } from '../image/agent-image.ts';
+import { stepsIn } from '../test/e2e/steps.ts';
 
 /**
  * A live migration to watch: a pod of two containers, with a counter in its memory, and a client that keeps asking it
@@ -82,8 +83,8 @@ asking.stop();
 process.stdout.write(`\nafter:\n${await kubectl('get', 'pod', 'counter', '-o', 'wide')}\n`);
 const answers = asking.lines.flatMap((line) => /answer (\d+)/.exec(line)?.[1] ?? []).map(Number);
 const isUnbroken = answers.every((answer, index) => index === 0 || answer > (answers[index - 1] ?? 0)) && !asking.lines.some((line) => line.includes('BROKEN'));
-const steps = (await kubectl('exec', 'counter', '-c', 'writer', '--', 'cat', '/data/steps')).trim().split('\n').map(Number);
-const areStepsWhole = steps.every((step, index) => step === index);
+const steps = stepsIn(await kubectl('exec', 'counter', '-c', 'writer', '--', 'cat', '/data/steps'));
+const areStepsWhole = steps.length > 0 && steps.every(({ number }, index) => number === index);
 process.stdout.write(
   code === 0 && isUnbroken && areStepsWhole
     ? `The counter went on from ${answers[0]} to ${answers.at(-1)}, and no step of ${steps.length} on its volume is missing or doubled.\n`

@@ -1,0 +1,73 @@
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { loadImage, up } from '../bed/bed.ts';
+import { buildAgentImage } from '../image/agent-image.ts';
+import { cases, spreadOf, type Case, type Spread } from './cases.ts';
+import { measureFloor } from './floor.ts';
+import { measureMove, type Move } from './move.ts';
+import { measurePipeline, type PipelineRun } from './pipeline.ts';
+
+interface Result {
+  readonly name: string;
+  readonly frozenMs: Spread;
+  readonly silenceMs: Spread;
+  readonly totalMs: Spread;
+  readonly bytes: number;
+  readonly floorMs: Spread;
+  /** Not with --quick. */
+  readonly pipelineFrozenMs?: Spread;
+  readonly pipelineTotalMs?: Spread;
+}
+
+const { values } = parseArgs({ options: { json: { type: 'string' }, quick: { type: 'boolean', default: false }, runs: { type: 'string' } } });
+const runs = Number(values.runs ?? (values.quick ? 3 : 5));
+const chosen = cases.filter(({ name }) => !values.quick || name === '2x64MB');
+
+await up((line) => process.stderr.write(`${line}\n`));
+await loadImage(await buildAgentImage());
+const results: Result[] = [];
+for (const one of chosen) results.push(await measure(one));
+print(results);
+if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ runs, cases: results }, undefined, 2)}\n`);
+
+async function measure(one: Case): Promise<Result> {
+  const moves: Move[] = [];
+  const floors: number[] = [];
+  const pipelines: PipelineRun[] = [];
+  // In turn, so that what else the machine does falls on all of them.
+  for (let run = 1; run <= runs; run++) {
+    moves.push(await measureMove(one));
+    floors.push(await measureFloor(one));
+    if (!values.quick) pipelines.push(await measurePipeline(one));
+    const told = [moves.at(-1)?.frozenMs, floors.at(-1), pipelines.at(-1)?.frozenMs].map((ms) => ms?.toFixed(0) ?? '-');
+    process.stderr.write(`${one.name} ${run}/${runs}: frozen ${told[0]} ms, floor ${told[1]} ms, pipeline ${told[2]} ms\n`);
+  }
+  return {
+    name: one.name,
+    frozenMs: spreadOf(moves.map(({ frozenMs }) => frozenMs)),
+    silenceMs: spreadOf(moves.map(({ silenceMs }) => silenceMs)),
+    totalMs: spreadOf(moves.map(({ totalMs }) => totalMs)),
+    bytes: spreadOf(moves.map(({ bytes }) => bytes)).median,
+    floorMs: spreadOf(floors),
+    ...(values.quick
+      ? {}
+      : { pipelineFrozenMs: spreadOf(pipelines.map(({ frozenMs }) => frozenMs)), pipelineTotalMs: spreadOf(pipelines.map(({ totalMs }) => totalMs)) }),
+  };
+}
+
+function print(all: readonly Result[]): void {
+  const titles = ['case', 'frozen ms', 'floor ms', 'silence ms', 'total ms', 'bytes', 'pipeline frozen ms', 'pipeline total ms'];
+  const cell = (spread: Spread | undefined): string => (spread === undefined ? '-' : `${spread.median} (${spread.min}-${spread.max})`);
+  const rows = all.map((result) => [
+    result.name,
+    cell(result.frozenMs),
+    cell(result.floorMs),
+    cell(result.silenceMs),
+    cell(result.totalMs),
+    String(result.bytes),
+    cell(result.pipelineFrozenMs),
+    cell(result.pipelineTotalMs),
+  ]);
+  for (const row of [titles, ...rows]) process.stdout.write(`${row.map((text) => text.padEnd(20)).join('').trimEnd()}\n`);
+  process.stdout.write(`median (min-max) of ${runs} runs\n`);
+}
