@@ -54,6 +54,7 @@ export async function measurePipeline({ containers, megabytes }: Case): Promise<
     await deletePod('piped');
     await mustIn(['kubectl', '--context', 'away', '-n', 'default', 'delete', 'pod', 'piped', '--grace-period=1', '--ignore-not-found', '--wait']);
     for (const name of names) await runOnNode(target, ['ctr', '-n', 'k8s.io', 'images', 'rm', '--sync', imageOf(name)]);
+    for (const node of [source, target]) await runOnNode(node, ['sh', '-c', 'ctr -n k8s.io images rm --sync $(ctr -n k8s.io images ls -q | grep ^localhost:5000/)']);
     await runOnNode(source, ['sh', '-c', 'rm -f /var/lib/kubelet/checkpoints/checkpoint-piped_*']);
     await rm(scratch, { recursive: true });
   }

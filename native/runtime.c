@@ -328,7 +328,11 @@ int hook(void) {
   const char *action = getenv("CRTOOLS_SCRIPT_ACTION"), *pid = getenv("CRTOOLS_INIT_PID");
   const char *path = getenv("KUBECTL_MIGRATE_SOCKET"), *name = getenv("KUBECTL_MIGRATE_CONTAINER"), *until = getenv("KUBECTL_MIGRATE_DEADLINE");
   char line[256];
-  if (!action || (strcmp(action, "setup-namespaces") && strcmp(action, "post-restore") && strcmp(action, "pre-resume")))
+  static const char *const wanted[] = {"setup-namespaces", "post-setup-namespaces", "post-restore", "pre-resume"};
+  int is_wanted = 0;
+  for (size_t i = 0; action && i < sizeof wanted / sizeof *wanted; i++)
+    is_wanted |= !strcmp(action, wanted[i]);
+  if (!is_wanted)
     return 0;
   int connection = path && name ? dial(path) : -1;
   if (connection < 0)

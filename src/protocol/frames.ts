@@ -9,6 +9,7 @@ export type PeerMessage =
   | { type: 'open'; file: number; container: string; kind: FileKind; name: string }
   | { type: 'close'; file: number; size: number; crc32: number }
   | { type: 'precopied' }
+  | { type: 'restorable'; container: string }
   | { type: 'checkpointed'; container: string }
   | { type: 'complete'; files: number; bytes: number }
   | { type: 'ready'; stage: 'precopied' | 'held' | 'running' }
@@ -17,6 +18,11 @@ export type PeerMessage =
 
 /** `image`: a file of CRIU's; `tree`: changes of a file tree (volume, root file system, shared memory). */
 export type FileKind = 'image' | 'tree';
+
+/** CRIU's files with the content of memory: all of the bytes, nearly, and the last thing that a restore reads. */
+export function isPages(name: string): boolean {
+  return /^pages-.*\.img$/.test(name);
+}
 
 /** The name of the pod as a whole where a container's name is expected: trees belong to no single container. */
 export const wholePod = '_pod';
@@ -147,8 +153,9 @@ export function checkedMessage(value: unknown): PeerMessage {
       };
     case 'close':
       return { type: 'close', file: count(raw['file'], 'file'), size: count(raw['size'], 'size'), crc32: count(raw['crc32'], 'crc32') };
+    case 'restorable':
     case 'checkpointed':
-      return { type: 'checkpointed', container: plainSegment(raw['container'], 'container') };
+      return { type: raw['type'], container: plainSegment(raw['container'], 'container') };
     case 'complete':
       return { type: 'complete', files: count(raw['files'], 'files'), bytes: count(raw['bytes'], 'bytes') };
     case 'ready':

@@ -53,7 +53,15 @@ test.each([
 
 test('a container is not restored from images of which some are still to come', () => {
   receive(0, 'app', 'pages-1.img');
-  expect(() => receiver.onMessage({ type: 'checkpointed', container: 'app' })).toThrow(/not complete/);
+  expect(() => receiver.onMessage({ type: 'checkpointed', container: 'app' })).toThrow(/app\/pages-1.img is not complete/);
+});
+
+test('a restore begins without the pages, but with nothing else missing', () => {
+  receive(0, 'app', 'pages-1.img');
+  receive(1, 'app', 'core-1.img');
+  expect(() => receiver.onMessage({ type: 'restorable', container: 'app' })).toThrow(/app\/core-1.img is not complete/);
+  end(1);
+  expect(() => receiver.onMessage({ type: 'restorable', container: 'app' })).not.toThrow();
 });
 
 test('a container is not restored before the files of its pod are there', () => {

@@ -57,12 +57,24 @@ test('the containers are told to be complete in their order, and not before the 
   const files = Promise.withResolvers<void>();
   const dumps = [await dumpOf('a', Promise.resolve()), await dumpOf('b', Promise.resolve())];
   const sending = sendImages(link, dumps, files.promise);
-  while (!sent.includes('end b/core-1.img')) await new Promise((next) => setTimeout(next, 1));
-  expect(sent.filter((line) => line.startsWith('checkpointed'))).toEqual([]);
+  while (!sent.includes('end b/pages-1.img')) await new Promise((next) => setTimeout(next, 1));
+  expect(sent.filter((line) => /restorable|checkpointed/.test(line))).toEqual([]);
   files.resolve();
   await sending;
+  expect(sent.filter((line) => line.startsWith('restorable')).toSorted()).toEqual(['restorable a', 'restorable b']);
   expect(sent.filter((line) => line.startsWith('checkpointed'))).toEqual(['checkpointed a', 'checkpointed b']);
-  expect(sent.indexOf('end a/core-1.img')).toBeLessThan(sent.indexOf('b/core-1.img'));
+  expect(sent.indexOf('end a/pages-1.img')).toBeLessThan(sent.indexOf('end b/pages-1.img'));
+});
+
+test('what a restore begins with goes before the pages that are still to be sent', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const dumps = [await dumpOf('a', Promise.resolve()), await dumpOf('b', promise)];
+  const sending = sendImages(link, dumps, Promise.resolve());
+  while (!sent.includes('restorable a')) await new Promise((next) => setTimeout(next, 1));
+  resolve();
+  await sending;
+  expect(sent.indexOf('end a/core-1.img')).toBeLessThan(sent.indexOf('end a/pages-1.img'));
+  expect(sent.indexOf('end b/core-1.img')).toBeLessThan(sent.indexOf('end b/pages-1.img'));
 });
 
 test('a dump that fails ends it with its reason, and its container is never told to be complete', async () => {

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isPages } from '../../protocol/frames.ts';
 import type { FileSender, PeerLink } from '../peer/link.ts';
 
 const chunkBytes = 1 << 20;
@@ -14,10 +15,11 @@ export interface RunningDump {
 }
 
 /**
- * Sends CRIU's image files of all containers while CRIU still writes them, what there is of an earlier container before
- * anything of a later one: the target restores them in that order, one while the next is still on its way.
+ * Sends CRIU's image files of all containers while CRIU still writes them. First what a restore begins with, which is
+ * all but the pages; then the pages, those of an earlier container first: the target restores them in that order, and
+ * builds processes and namespaces of one while its pages, or another container's, are still on their way.
  *
- * @param filesSent when the pod's files are at the target; no container is told to be complete before
+ * @param filesSent when the pod's files are at the target; no container is told to be restorable before
  * @throws Error when a dump failed; nothing more is sent then
  */
 export async function sendImages(link: PeerLink, dumps: readonly RunningDump[], filesSent: Promise<unknown>): Promise<void> {
@@ -25,9 +27,11 @@ export async function sendImages(link: PeerLink, dumps: readonly RunningDump[], 
   const told: Promise<void>[] = [];
   try {
     for (let left = folders; left.length > 0; left = left.filter(({ isSent }) => !isSent)) {
-      const moving = await firstThatMoves(left);
-      if (moving?.isSent) told.push(filesSent.then(() => link.send({ type: 'checkpointed', container: moving.container })));
-      if (!moving) await Promise.race([...left.map(({ ended }) => ended), delay(2)]);
+      const begun = await firstThat(left, async (folder) => folder.sendAllButPages());
+      if (begun) told.push(filesSent.then(() => link.send({ type: 'restorable', container: begun.container })));
+      const moved = await firstThat(left, async (folder) => folder.sendSomePages());
+      if (moved?.isSent) told.push(filesSent.then(() => link.send({ type: 'checkpointed', container: moved.container })));
+      if (!begun && !moved) await Promise.race([...left.map(({ ended }) => ended), delay(2)]);
     }
     await Promise.all(told);
   } finally {
@@ -36,8 +40,8 @@ export async function sendImages(link: PeerLink, dumps: readonly RunningDump[], 
   }
 }
 
-async function firstThatMoves(folders: readonly ImageFolder[]): Promise<ImageFolder | undefined> {
-  for (const folder of folders) if (await folder.sendSome()) return folder;
+async function firstThat(folders: readonly ImageFolder[], moves: (folder: ImageFolder) => Promise<boolean>): Promise<ImageFolder | undefined> {
+  for (const folder of folders) if (await moves(folder)) return folder;
   return undefined;
 }
 
@@ -49,12 +53,13 @@ interface OpenImage {
 /** Files with memory pages only grow, so they are followed from the start; CRIU may rewrite the others until its end. */
 class ImageFolder {
   readonly container: string;
-  /** Settles when CRIU has ended, one way or the other; rejections come out of {@link sendSome}. */
+  /** Settles when CRIU has ended, one way or the other; rejections come out of {@link sendAllButPages}. */
   readonly ended: Promise<void>;
   isSent = false;
+  #isBegun = false;
   readonly #link: PeerLink;
   readonly #folder: string;
-  readonly #open = new Map<string, OpenImage>();
+  readonly #pages = new Map<string, OpenImage>();
   #end: 'succeeded' | Error | undefined;
 
   constructor(link: PeerLink, { container, images, finished }: RunningDump) {
@@ -67,30 +72,50 @@ class ImageFolder {
     );
   }
 
-  /** @returns whether there was something to send. @throws Error when the dump failed */
-  async sendSome(): Promise<boolean> {
+  /** @returns whether this was the moment to send them. @throws Error when the dump failed */
+  async sendAllButPages(): Promise<boolean> {
     if (this.#end instanceof Error) throw this.#end;
-    const isLast = this.#end !== undefined;
-    for (const name of readdirSync(this.#folder)) {
-      if ((isLast || /^pages-.*\.img$/.test(name)) && (await this.#sendSomeOf(name))) return true;
+    if (this.#end === undefined || this.#isBegun) return false;
+    for (const name of readdirSync(this.#folder).filter((one) => !isPages(one))) {
+      const image = this.#openImage(name);
+      try {
+        while (await sendSome(image));
+        image.sender.end();
+      } finally {
+        closeSync(image.fd);
+      }
+    }
+    this.#isBegun = true;
+    return true;
+  }
+
+  /** @returns whether there was something to send, or nothing more to come */
+  async sendSomePages(): Promise<boolean> {
+    const isLast = this.#isBegun;
+    for (const name of readdirSync(this.#folder).filter(isPages)) {
+      const image = this.#pages.get(name) ?? this.#openImage(name);
+      this.#pages.set(name, image);
+      if (await sendSome(image)) return true;
     }
     if (!isLast) return false;
-    for (const { sender } of this.#open.values()) sender.end();
+    for (const { sender } of this.#pages.values()) sender.end();
     this.isSent = true;
     return true;
   }
 
   close(): void {
-    for (const { fd } of this.#open.values()) closeSync(fd);
+    for (const { fd } of this.#pages.values()) closeSync(fd);
   }
 
-  async #sendSomeOf(name: string): Promise<boolean> {
-    const image = this.#open.get(name) ?? { fd: openSync(`${this.#folder}/${name}`, 'r'), sender: this.#link.openFile(this.container, 'image', name) };
-    this.#open.set(name, image);
-    // A fresh buffer each time: the socket still holds the last one while it is being encrypted and sent.
-    const buffer = Buffer.allocUnsafe(chunkBytes);
-    const bytes = readSync(image.fd, buffer);
-    if (bytes > 0) await image.sender.write(buffer.subarray(0, bytes));
-    return bytes > 0;
+  #openImage(name: string): OpenImage {
+    return { fd: openSync(`${this.#folder}/${name}`, 'r'), sender: this.#link.openFile(this.container, 'image', name) };
   }
+}
+
+async function sendSome({ fd, sender }: OpenImage): Promise<boolean> {
+  // A fresh buffer each time: the socket still holds the last one while it is being encrypted and sent.
+  const buffer = Buffer.allocUnsafe(chunkBytes);
+  const bytes = readSync(fd, buffer);
+  if (bytes > 0) await sender.write(buffer.subarray(0, bytes));
+  return bytes > 0;
 }

@@ -1,36 +1,43 @@
 import type { HeldHook } from './shim-server.ts';
 
-export type Barrier = 'post-restore' | 'pre-resume';
+export type Barrier = HeldHook['action'];
 
 /**
- * The two places where every restored container waits for all others of the pod. At `post-restore` sockets exist, but
- * in repair mode, so that connections between containers survive; at `pre-resume` credentials, LSM and seccomp are
- * set as well, and nothing can fail any more.
+ * The places where CRIU stops for us. At `setup-namespaces` a container's first process exists; at
+ * `post-setup-namespaces` all but the content of its memory does. At `post-restore` sockets exist, but in repair mode,
+ * so that connections between containers survive when all containers wait here for each other; at `pre-resume`
+ * credentials, LSM and seccomp are set as well, and nothing can fail any more.
  */
 export class Barriers {
   readonly #containers: number;
-  readonly #held: Record<Barrier, Map<string, HeldHook>> = { 'post-restore': new Map(), 'pre-resume': new Map() };
+  readonly #held = new Map<Barrier, Map<string, HeldHook>>();
 
   constructor(containers: readonly string[]) {
     this.#containers = containers.length;
   }
 
-  /** @returns whether now all containers wait at that barrier */
-  arrive(barrier: Barrier, hook: HeldHook): boolean {
-    this.#held[barrier].set(hook.container, hook);
-    return this.isFull(barrier);
+  arrive(hook: HeldHook): void {
+    this.#at(hook.action).set(hook.container, hook);
   }
 
+  /** Whether all containers wait there. */
   isFull(barrier: Barrier): boolean {
-    return this.#held[barrier].size === this.#containers;
+    return this.#at(barrier).size === this.#containers;
   }
 
-  open(barrier: Barrier): void {
-    for (const hook of this.#held[barrier].values()) hook.release();
+  /** @param container the only one to let go; without it all that wait there */
+  open(barrier: Barrier, container?: string): void {
+    for (const hook of this.#at(barrier).values()) if (container === undefined || hook.container === container) hook.release();
   }
 
   /** Every CRIU that waits gives up. */
   refuse(): void {
-    for (const hooks of Object.values(this.#held)) for (const hook of hooks.values()) hook.refuse();
+    for (const hooks of this.#held.values()) for (const hook of hooks.values()) hook.refuse();
+  }
+
+  #at(barrier: Barrier): Map<string, HeldHook> {
+    const hooks = this.#held.get(barrier) ?? new Map<string, HeldHook>();
+    this.#held.set(barrier, hooks);
+    return hooks;
   }
 }

@@ -1,24 +1,20 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:net';
-import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AwaitedPod, NodeFacts } from '../../protocol/agent-calls.ts';
 import type { PeerMessage } from '../../protocol/frames.ts';
-import { plainSegment } from '../../protocol/names.ts';
 import { firstError } from '../criu/log.ts';
 import { nodeFacts } from '../node/facts.ts';
-import { mountOnHost, nodeDir, onHost, unmountOnHost } from '../node/host.ts';
+import { onHost } from '../node/host.ts';
 import { install, stagingDir } from '../node/install.ts';
 import { listenForPeer, PeerLink } from '../peer/link.ts';
 import { hasSandbox, readSpec, runcRoot, sandboxOf } from '../runc/container.ts';
-import { findRuntime } from '../runc/runtime.ts';
 import { Barriers } from './barriers.ts';
 import { makeNoop } from './bundle.ts';
 import { liftLimits } from './limits.ts';
 import { PodFolders } from './pod-folders.ts';
 import { Receiver } from './receiver.ts';
 import { prepareRestore } from './restore.ts';
-import { serveShim, type HeldCreate, type HeldHook } from './shim-server.ts';
+import type { HeldCreate, HeldHook } from './shim-server.ts';
+import { StandIn } from './stand-in.ts';
 
 export interface AwaitedPodWithAddresses extends AwaitedPod {
   /** The pod's addresses at the source. */
@@ -34,17 +30,18 @@ const longRefusalSeconds = 7 * 24 * 3600;
  */
 export class TargetMigration {
   readonly #id: string;
-  #runtime = '';
   #link: PeerLink | undefined;
   #receiver: Receiver | undefined;
   #awaited: AwaitedPodWithAddresses | undefined;
-  #server: Server | undefined;
+  #standIn: StandIn | undefined;
   #barriers: Barriers | undefined;
   #folders: PodFolders | undefined;
   #stopListening: () => void = () => undefined;
   #phase: 'waiting' | 'restoring' | 'running' | 'failed' = 'waiting';
   #failure = '';
   #isComplete = false;
+  /** Those of which all but the pages are here, and those of which all is. */
+  readonly #restorable = new Set<string>();
   readonly #checkpointed = new Set<string>();
   readonly #held = new Map<string, HeldCreate>();
   readonly #started = new Map<string, string>();
@@ -84,17 +81,11 @@ export class TargetMigration {
   async await(pod: AwaitedPodWithAddresses): Promise<void> {
     this.#awaited = pod;
     this.#barriers = new Barriers(pod.containers);
-    this.#runtime = await findRuntime();
-    copyRuntime(this.#runtime);
-    const folder = this.#awaitFolder();
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeDeadline(folder, pod.deadlineSeconds);
-    this.#server = await serveShim(`${folder}/agent.sock`, {
+    this.#standIn = await StandIn.mount(pod, {
       onCreate: (create) => this.#onCreate(create),
       onHook: (hook) => this.#onHook(hook),
       onExited: (containerId, code) => void this.#onExited(containerId, code),
     });
-    await mountOnHost(`${nodeDir}/shim`, this.#runtime);
   }
 
   /** @returns the new pod's UID once the kubelet has asked for its first container. @throws Error at the deadline */
@@ -140,7 +131,7 @@ export class TargetMigration {
   /** The awaited pod's containers are refused, with or without this agent, until the node knows nothing of the pod. */
   async untilPodIsGone(): Promise<void> {
     const { namespace, pod } = this.#required();
-    writeDeadline(this.#awaitFolder(), longRefusalSeconds);
+    this.#standIn?.refuseFor(longRefusalSeconds);
     // A pod that was asked for a moment ago may still be on its way to this node.
     for (let absences = 0; absences < 8; absences = hasSandbox(namespace, pod) ? 0 : absences + 1) await delay(1000);
   }
@@ -150,12 +141,7 @@ export class TargetMigration {
     this.#stopListening();
     this.#link?.close();
     this.#receiver?.close();
-    this.#server?.close();
-    if (!this.#awaited) return;
-    const folder = this.#awaitFolder();
-    rmSync(folder, { recursive: true, force: true });
-    removeIfEmpty(dirname(folder));
-    await unmountOnHost(this.#runtime);
+    await this.#standIn?.unmount();
   }
 
   /** What the source sends is untrusted: whatever is wrong with it ends the migration, and is told to both ends. */
@@ -168,11 +154,6 @@ export class TargetMigration {
     }
   }
 
-  #awaitFolder(): string {
-    const { namespace, pod } = this.#required();
-    return onHost(`${nodeDir}/await/${plainSegment(namespace, 'namespace')}/${plainSegment(pod, 'pod')}`);
-  }
-
   #onMessage(message: PeerMessage): void {
     if (this.#phase === 'failed') return; // what was under way when the source was told
     switch (message.type) {
@@ -183,9 +164,14 @@ export class TargetMigration {
       case 'precopied':
         this.#link?.send({ type: 'ready', stage: 'precopied' });
         break;
+      case 'restorable':
+        this.#receiving().onMessage(message);
+        this.#onRestorable(message.container);
+        break;
       case 'checkpointed':
         this.#receiving().onMessage(message);
-        this.#onCheckpointed(message.container);
+        this.#checkpointed.add(message.container);
+        this.#barriers?.open('post-setup-namespaces', message.container);
         break;
       case 'complete':
         this.#receiving().onMessage(message);
@@ -218,13 +204,13 @@ export class TargetMigration {
       return create.fail(`kubectl migrate: container ${create.container} has been restored once already`);
     }
     this.#held.set(create.container, create);
-    if (this.#checkpointed.has(create.container)) void this.#restore(create);
+    if (this.#restorable.has(create.container)) void this.#restore(create);
     else void this.#prepare(create);
   }
 
-  #onCheckpointed(container: string): void {
+  #onRestorable(container: string): void {
     this.#phase = 'restoring';
-    this.#checkpointed.add(container);
+    this.#restorable.add(container);
     const create = this.#held.get(container);
     if (create) void this.#restore(create);
   }
@@ -251,9 +237,9 @@ export class TargetMigration {
     try {
       const folders = this.#foldersOf(create);
       await folders.unpackLast(create);
-      const { addresses, namespace, pod } = this.#required();
+      const { addresses } = this.#required();
       const { environment, options } = await prepareRestore(this.#id, create, {
-        socket: `${nodeDir}/await/${namespace}/${pod}/agent.sock`,
+        socket: this.#standIn?.socket ?? '',
         sourceAddresses: addresses,
       });
       const sandbox = sandboxOf(await readSpec(create.bundle));
@@ -266,15 +252,23 @@ export class TargetMigration {
 
   #onHook(hook: HeldHook): void {
     if (this.#phase !== 'restoring') return hook.refuse();
-    if (hook.action === 'setup-namespaces') {
-      // The process exists: the kubelet can go on to the next container while this one is filled.
-      this.#held.get(hook.container)?.created(hook.pid);
-      return hook.release();
+    this.#barriers?.arrive(hook);
+    switch (hook.action) {
+      case 'setup-namespaces':
+        // The process exists: the kubelet can go on to the next container while this one is filled.
+        this.#held.get(hook.container)?.created(hook.pid);
+        hook.release();
+        break;
+      case 'post-setup-namespaces':
+        if (this.#checkpointed.has(hook.container)) hook.release();
+        break;
+      case 'post-restore':
+        if (this.#barriers?.isFull('post-restore')) this.#barriers.open('post-restore');
+        break;
+      case 'pre-resume':
+        this.#tellIfAllIsHeld();
+        break;
     }
-    const areAllHere = this.#barriers?.arrive(hook.action, hook) ?? false;
-    if (!areAllHere) return;
-    if (hook.action === 'post-restore') this.#barriers?.open('post-restore');
-    else this.#tellIfAllIsHeld();
   }
 
   get #isAllHeld(): boolean {
@@ -315,31 +309,5 @@ export class TargetMigration {
   #required(): AwaitedPodWithAddresses {
     if (!this.#awaited) throw new Error('the target agent awaits no pod');
     return this.#awaited;
-  }
-}
-
-/**
- * The shim calls a copy of the node's runtime: the original's path is covered by the shim itself, and runc run from a
- * bind mount of itself refuses to work (facts: criu). An existing copy belongs to a migration that is still under way.
- */
-function copyRuntime(runtime: string): void {
-  const copy = onHost(`${nodeDir}/real/${basename(runtime)}`);
-  if (existsSync(copy)) return;
-  if (readFileSync(onHost(runtime)).equals(readFileSync('/agent/shim'))) {
-    throw new Error(`${runtime} is covered by the shim of an earlier migration, whose copy of the runtime is gone`);
-  }
-  mkdirSync(dirname(copy), { recursive: true, mode: 0o700 });
-  copyFileSync(onHost(runtime), copy);
-}
-
-function writeDeadline(folder: string, secondsFromNow: number): void {
-  writeFileSync(`${folder}/deadline`, `${Math.floor(Date.now() / 1000) + secondsFromNow}\n`);
-}
-
-function removeIfEmpty(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // another pod of that namespace is awaited
   }
 }

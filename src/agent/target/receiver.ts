@@ -1,11 +1,11 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { wholePod, type PeerMessage } from '../../protocol/frames.ts';
+import { isPages, wholePod, type PeerMessage } from '../../protocol/frames.ts';
 
 interface OpenFile {
   readonly fd: number;
   readonly container: string;
-  readonly label: string;
+  readonly name: string;
   size: number;
   sum: number;
 }
@@ -40,7 +40,8 @@ export class Receiver {
   onMessage(message: PeerMessage): void {
     if (message.type === 'open') this.#start(message);
     else if (message.type === 'close') this.#finish(message);
-    else if (message.type === 'checkpointed') this.#requireClosed(message.container);
+    else if (message.type === 'restorable') this.#requireClosed(message.container, (name) => !isPages(name));
+    else if (message.type === 'checkpointed') this.#requireClosed(message.container, () => true);
     else if (message.type === 'complete') this.#compare(message);
   }
 
@@ -64,7 +65,7 @@ export class Receiver {
     if (kind === 'image' && !this.#containers.has(container)) throw new Error(`images of an unknown container ${container}`);
     const path = kind === 'image' ? `${this.#folder}/images-${container}/${name}` : `${this.#folder}/trees/${name}`;
     this.#files++;
-    this.#open.set(file, { fd: openSync(path, 'wx', 0o600), container, label: `${container}/${name}`, size: 0, sum: 0 });
+    this.#open.set(file, { fd: openSync(path, 'wx', 0o600), container, name, size: 0, sum: 0 });
   }
 
   #finish({ file: number, size, crc32: sum }: Extract<PeerMessage, { type: 'close' }>): void {
@@ -72,13 +73,13 @@ export class Receiver {
     if (!file) throw new Error('the end of a file that was not opened');
     this.#open.delete(number);
     closeSync(file.fd);
-    if (file.size !== size || file.sum !== sum) throw new Error(`${file.label} came damaged: ${file.size} of ${size} bytes, or another checksum`);
+    if (file.size !== size || file.sum !== sum) throw new Error(`${file.container}/${file.name} came damaged: ${file.size} of ${size} bytes, or another checksum`);
   }
 
-  #requireClosed(container: string): void {
+  #requireClosed(container: string, isWanted: (name: string) => boolean): void {
     if (!this.#containers.has(container)) throw new Error(`the checkpoint of an unknown container ${container}`);
-    for (const { label, container: owner } of this.#open.values()) {
-      if (owner === container || owner === wholePod) throw new Error(`${label} is not complete, but its container is said to be`);
+    for (const { container: owner, name } of this.#open.values()) {
+      if (owner === wholePod || (owner === container && isWanted(name))) throw new Error(`${owner}/${name} is not complete, but is said to be`);
     }
   }
 

@@ -17,8 +17,7 @@ export interface HeldCreate {
   created: (pid: number) => void;
 }
 
-/** Where CRIU stops for us: its first process exists; all sockets exist; nothing can fail any more. */
-const hookActions = ['setup-namespaces', 'post-restore', 'pre-resume'] as const;
+const hookActions = ['setup-namespaces', 'post-setup-namespaces', 'post-restore', 'pre-resume'] as const;
 
 /** A CRIU of ours that waits at one of its hooks. */
 export interface HeldHook {
