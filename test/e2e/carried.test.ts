@@ -122,6 +122,25 @@ test('a program that rewrites its memory all the time loses and tears no page', 
   expect(text).not.toMatch(/TORN|LOST|STALE/);
 });
 
+test('files that are written all the time come over as they were in the frozen instant', async () => {
+  const shared = { volumeMounts: [{ name: 'data', mountPath: '/data' }] };
+  const writer = 'n=0; while n=$((n + 1)); do echo $n > /data/draft.$n && mv /data/draft.$n /data/last && echo $n >> /data/all && usleep 2000; done';
+  await start(
+    podOf('files', [], {
+      containers: [containerOf('main', ['rewriter', '16', '/data/mapped'], shared), containerOf('writer', ['sh', '-c', writer], shared)],
+      volumes: [{ name: 'data', emptyDir: {} }],
+    }),
+  );
+  const { before, after, text } = await movedSteps('files');
+  expect(breaksIn([...before, ...after])).toEqual([]);
+  expect(text).not.toMatch(/TORN|LOST|STALE/);
+  const all = (await mustKubectl('home', 'exec', 'files', '-c', 'writer', '--', 'cat', '/data/all')).trim().split('\n').map(Number);
+  expect(all).toEqual(all.map((_, index) => index + 1));
+  // A draft of before the move would be one that the frozen instant did not have any more.
+  const names = (await mustKubectl('home', 'exec', 'files', '-c', 'writer', '--', 'ls', '/data')).trim().split('\n');
+  expect(names.filter((name) => name.startsWith('draft.')).length).toBeLessThan(2);
+});
+
 test('ten containers stand still together and go on together', async () => {
   const names = Array.from({ length: 10 }, (_, index) => `c${index}`);
   await start(podOf('ten', [], { containers: names.map((name) => containerOf(name, ['ticker', '2', '20'])) }));

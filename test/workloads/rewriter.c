@@ -1,9 +1,12 @@
-// rewriter MB: rewrites its memory all the time and checks it: every page carries its number, a generation and a sum of
-// both. Prints `ok GENERATION SECONDS.MILLIS` for each round, and `TORN`, `LOST` or `STALE` with the page that is wrong.
+// rewriter MB [FILE]: rewrites its memory all the time and checks it: every page carries its number, a generation and a
+// sum of both. With FILE the memory is that file, mapped shared. Prints `ok GENERATION SECONDS.MILLIS` for each round, and `TORN`, `LOST` or `STALE` with the page that is wrong.
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { words = 4096 / 8 };
 
@@ -37,7 +40,14 @@ static int check(const struct page *page, uint64_t number, uint64_t generation) 
 
 int main(int argc, char **argv) {
   uint64_t count = (uint64_t)(argc > 1 ? atoi(argv[1]) : 16) << 8;
-  struct page *pages = aligned_alloc(4096, count * sizeof *pages);
+  size_t size = count * sizeof(struct page);
+  int file = argc > 2 ? open(argv[2], O_RDWR | O_CREAT, 0600) : -1;
+  if (file >= 0 && ftruncate(file, (off_t)size))
+    return 1;
+  int flags = file >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+  struct page *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, file, 0);
+  if (pages == MAP_FAILED)
+    return 1;
   setvbuf(stdout, NULL, _IOLBF, 0);
   for (uint64_t i = 0; i < count; i++)
     rewrite(&pages[i], i, 0);

@@ -1,0 +1,93 @@
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { must, run, type RunResult } from '../../build/run.ts';
+
+const native = join(import.meta.dirname, '../../native');
+let folder = '';
+let nodeDir = '';
+let shim = '';
+let runtime = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'admin-'));
+  nodeDir = join(folder, 'node');
+  shim = join(folder, 'shim');
+  runtime = join(folder, 'runc');
+  const sources = ['shim.c', 'runtime.c', 'admin.c', 'json.c'].map((name) => join(native, name));
+  await must(['gcc', '-std=c11', '-D_GNU_SOURCE', '-O1', '-Wall', '-Wextra', '-Werror', `-DNODE_DIR="${nodeDir}"`, '-o', shim, ...sources]);
+  const program = '#include <stdio.h>\nint main(int n, char **v) { FILE *f = fopen(v[n - 1], "r"); int c; while (f && (c = getc(f)) != EOF) putchar(c); return !f; }';
+  await writeFile(join(folder, 'show.c'), program);
+  await must(['gcc', '-static', '-o', join(folder, 'show'), join(folder, 'show.c')]);
+}, 60_000);
+
+beforeEach(async () => {
+  await mkdir(join(nodeDir, 'await'), { recursive: true });
+  await copyFile(shim, join(nodeDir, 'shim'));
+  await writeFile(runtime, 'the node has its own\n');
+});
+
+afterEach(async () => rm(nodeDir, { recursive: true, force: true }));
+afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+/** Runs a script in namespaces of its own, whose first process stands for the node's. */
+async function onNode(script: string): Promise<RunResult> {
+  return await run(['unshare', '--mount', '--pid', '--fork', '--mount-proc', 'sh', '-euc', script]);
+}
+
+async function awaitPod(pod: string, secondsLeft = 60): Promise<void> {
+  await mkdir(join(nodeDir, 'await', pod), { recursive: true });
+  await writeFile(join(nodeDir, 'await', pod, 'deadline'), String(Math.floor(Date.now() / 1000) + secondsLeft));
+}
+
+test('a tool in its jail reads the files of its folder', async () => {
+  const jail = join(folder, 'jail-in');
+  await mkdir(jail);
+  await copyFile(join(folder, 'show'), join(jail, 'show'));
+  await writeFile(join(jail, 'file'), 'mine');
+  expect(await onNode(`exec ${shim} jail /proc ${jail} ./show file`)).toMatchObject({ code: 0, stdout: 'mine' });
+});
+
+test.each(['../../../../../../etc/hostname', '/etc/hostname', '/proc/1/root/etc/hostname'])('nothing leads a tool out of its jail, not a link to %s', async (target) => {
+  const jail = await mkdtemp(join(folder, 'jail-'));
+  await copyFile(join(folder, 'show'), join(jail, 'show'));
+  await symlink(target, join(jail, 'link'));
+  await mkdir(join(jail, 'etc'));
+  const result = await onNode(`exec ${shim} jail /proc ${jail} ./show link`);
+  expect(result).toMatchObject({ code: 1, stdout: '' });
+  expect(await onNode(`exec ${shim} jail /proc ${jail} ./show ${target}`)).toMatchObject({ code: 1, stdout: '' });
+});
+
+test('migrations onto one node share one mount, which goes with the last of them', async () => {
+  await awaitPod('demo/a');
+  await awaitPod('demo/b');
+  const result = await onNode(`
+    ${shim} mount /proc ${nodeDir}/shim ${runtime}; ${shim} mount /proc ${nodeDir}/shim ${runtime}
+    echo mounted $(grep -c ' ${runtime} ' /proc/self/mountinfo)
+    rm -r ${nodeDir}/await/demo/a; ${shim} unmount /proc ${runtime}
+    echo shared $(grep -c ' ${runtime} ' /proc/self/mountinfo)
+    rm -r ${nodeDir}/await/demo/b; ${shim} unmount /proc ${runtime}
+    cat ${runtime}`);
+  expect(result).toMatchObject({ code: 0, stdout: 'mounted 1\nshared 1\nthe node has its own\n' });
+});
+
+test('the runtime is given back when all deadlines have passed, though nobody came to clean up', async () => {
+  await awaitPod('demo/a', -5);
+  const result = await onNode(`${shim} mount /proc ${nodeDir}/shim ${runtime}; ${shim} unmount /proc ${runtime}; cat ${runtime}`);
+  expect(result).toMatchObject({ code: 0, stdout: 'the node has its own\n' });
+});
+
+test('a call of the runtime takes the mount away by itself when no pod is awaited any more', async () => {
+  await mkdir(join(nodeDir, 'real'), { recursive: true });
+  await copyFile('/bin/true', join(nodeDir, 'real/runc'));
+  const result = await onNode(`${shim} mount /proc ${nodeDir}/shim ${runtime}; ${runtime} create --bundle /nowhere id; echo $?; cat ${runtime}`);
+  expect(result).toMatchObject({ code: 0, stdout: '0\nthe node has its own\n' });
+});
+
+test('a failed mount says on what', async () => {
+  const result = await onNode(`${shim} mount /proc ${nodeDir}/shim ${folder}/not-there`);
+  expect(result.code).toBe(1);
+  expect(result.stderr).toContain('not-there');
+  expect(await readFile(runtime, 'utf8')).toBe('the node has its own\n');
+});
