@@ -8,7 +8,8 @@ import { mustIn } from '../bed/bed.ts';
 import { workloadImage } from '../bed/images.ts';
 import { nodeNamed, type BedNode } from '../bed/layout.ts';
 import { fileOfNode, importImage, insideNode, runOnNode } from '../bed/node.ts';
-import { writeOciArchive } from '../build/oci-archive.ts';
+import { requirePackages } from '../build/apt.ts';
+import { must, run } from '../build/run.ts';
 import { deletePod, mustKubectl, startPod } from '../test/e2e/cluster.ts';
 import { containerOf, podOf } from '../test/e2e/pods.ts';
 import { stepsIn, type Step } from '../test/e2e/steps.ts';
@@ -28,13 +29,14 @@ const imageOf = (container: string): string => `checkpoint.test/${container}:1`;
 
 /**
  * The way of the proof of concept that this field started with, for comparison only: the kubelet's checkpoint API,
- * container by container; each archive as an image of one layer; the images imported at the target (cheaper than a
+ * container by container; each archive made an image by buildah; the images imported at the target (cheaper than a
  * registry's push and pull); a pod from them, which containerd restores.
  */
 export async function measurePipeline({ containers, megabytes }: Case): Promise<PipelineRun> {
   const names = Array.from({ length: containers }, (_, index) => `c${index}`);
   const scratch = await mkdtemp(join(tmpdir(), 'pipeline-'));
   const command = ['ticker', String(megabytes), String(periodMs)];
+  await requirePackages(['buildah']);
   const registry = await serveBaseImage();
   try {
     await startPod(podOf('piped', [], { containers: names.map((name) => containerOf(name, command, { image: baseImage, imagePullPolicy: 'Never' })) }));
@@ -56,6 +58,7 @@ export async function measurePipeline({ containers, megabytes }: Case): Promise<
     for (const name of names) await runOnNode(target, ['ctr', '-n', 'k8s.io', 'images', 'rm', '--sync', imageOf(name)]);
     for (const node of [source, target]) await runOnNode(node, ['sh', '-c', 'ctr -n k8s.io images rm --sync $(ctr -n k8s.io images ls -q | grep ^localhost:5000/)']);
     await runOnNode(source, ['sh', '-c', 'rm -f /var/lib/kubelet/checkpoints/checkpoint-piped_*']);
+    await run(['umount', join(scratch, 'root/overlay')]);
     await rm(scratch, { recursive: true });
   }
 }
@@ -81,11 +84,18 @@ async function mustOnNode(node: BedNode, command: readonly string[]): Promise<st
   return stdout;
 }
 
+/** As the kubelet's documentation of checkpoints tells it: one layer from the archive, by buildah. */
 async function checkpointToImage(name: string, scratch: string): Promise<void> {
   const answer = await mustKubectl('home', 'create', '--raw', `/api/v1/nodes/${source.name}/proxy/checkpoint/demo/piped/${name}`, '-f', '/dev/null');
   const [archive = ''] = (JSON.parse(answer) as { items: string[] }).items;
+  const buildah = async (...args: readonly string[]): Promise<string> =>
+    (await must(['buildah', '--root', join(scratch, 'root'), '--runroot', join(scratch, 'run'), '--storage-driver', 'overlay', ...args])).trim();
+  const working = await buildah('from', 'scratch');
+  await buildah('add', '--quiet', working, await fileOfNode(source, archive), '/');
+  await buildah('config', `--annotation=org.criu.checkpoint.container.name=${name}`, working);
+  await buildah('commit', '--quiet', '--rm', working, imageOf(name));
   const file = join(scratch, `${name}.tar`);
-  await writeOciArchive(file, imageOf(name), [await fileOfNode(source, archive)], { annotations: { 'org.criu.checkpoint.container.name': name } });
+  await buildah('push', '--quiet', imageOf(name), `oci-archive:${file}:${imageOf(name)}`);
   await importImage(target, file);
 }
 

@@ -8,8 +8,6 @@ import { must } from './run.ts';
 export interface ImageConfig {
   readonly entrypoint?: readonly string[];
   readonly env?: readonly string[];
-  /** Of the image manifest. */
-  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -32,7 +30,6 @@ export async function writeOciArchive(file: string, reference: string, layers: r
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
     config: { mediaType: 'application/vnd.oci.image.config.v1+json', size: settings.length, digest: sha256(settings) },
     layers: blobs.map(({ digest, size }) => ({ mediaType: 'application/vnd.oci.image.layer.v1.tar', size, digest })),
-    ...(config.annotations ? { annotations: config.annotations } : {}),
   });
   const index = json({
     schemaVersion: 2,
