@@ -1,28 +1,14 @@
 import { join } from 'node:path';
-import { cp } from 'node:fs/promises';
-import { cached, contentsOf } from '../build/cache.ts';
+import { goTools as buildGoTools } from '../build/go-tools.ts';
 import { must } from '../build/run.ts';
 
 /** The Go programs of the bed, by the folder of `tools` that pins them. */
 const modules = ['kubernetes', 'liqo', 'helm', 'krew'] as const;
 export type ToolModule = (typeof modules)[number];
 
-/**
- * Builds the pinned Go programs of one module, or takes them from the cache.
- *
- * @returns the folder with the static executables. @throws Error with the Go command's words
- */
+/** Builds the pinned Go programs of one module, or takes them from the cache. @returns the folder with the executables */
 export async function goTools(name: ToolModule): Promise<string> {
-  const folder = join(import.meta.dirname, 'tools', name);
-  const version = (await must(['go', 'env', 'GOVERSION'])).trim();
-  const inputs = await contentsOf([join(folder, 'go.mod'), join(folder, 'go.sum')]);
-  return await cached(`go-${name}`, [version, linkerFlags(name), ...inputs], async (draft) => {
-    const scratch = join(draft, '.module');
-    await cp(folder, scratch, { recursive: true });
-    const env = { CGO_ENABLED: '0', GOFLAGS: '-trimpath -buildvcs=false -mod=readonly' };
-    await must(['go', 'build', '-ldflags', linkerFlags(name), '-o', `${draft}/`, 'tool'], { cwd: scratch, env });
-    await must(['rm', '-rf', scratch]);
-  });
+  return await buildGoTools(join(import.meta.dirname, 'tools', name), linkerFlags(name));
 }
 
 /** Kubernetes tells its version only when the linker was told it. */

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { version } from './cli/agent-image.ts';
 
 // A reader that has seen enough closes the pipe; that is no error of ours.
@@ -8,10 +7,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // Nobody is left to be told, and a migration must not end half-way because of it.
 process.stderr.on('error', () => undefined);
 
-const words = process.argv.slice(2);
-if (words.length === 1 && words[0] === '--version') {
-  process.stdout.write(`kubectl-migrate v${version}\n`);
-} else {
+void main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<void> {
+  if (words.length === 1 && words[0] === '--version') {
+    process.stdout.write(`kubectl-migrate v${version}\n`);
+    return;
+  }
   try {
     const { runCli } = await import('./cli/run.ts');
     await runCli(words, { out: process.stdout, err: process.stderr });

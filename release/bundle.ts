@@ -1,0 +1,54 @@
+import { build, type BuildResult, type Metafile } from 'esbuild';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { version } from '../src/cli/agent-image.ts';
+
+const checkout = join(import.meta.dirname, '..');
+
+export interface Bundle {
+  /** The executable's first script: it imports nothing of ours, so that what needs little starts at once. */
+  readonly main: string;
+  /** The whole command line, as a function of `require` and `process`'s usual surroundings. */
+  readonly program: string;
+  /** The npm packages that are inside, with their licences. */
+  readonly licences: string;
+}
+
+/** Bundles the plugin. The same sources give the same bytes. */
+export async function bundle(): Promise<Bundle> {
+  const shared = { bundle: true, write: false, platform: 'node', target: 'node22', format: 'cjs', legalComments: 'none', absWorkingDir: checkout } as const;
+  const [main, program] = await Promise.all([
+    build({ ...shared, minify: true, entryPoints: [join(checkout, 'release/launcher.ts')], define: { VERSION: JSON.stringify(version) } }),
+    build({
+      ...shared,
+      minify: true,
+      metafile: true,
+      entryPoints: [join(checkout, 'src/main.ts')],
+      // yargs asks for it (createRequire) and would die of the undefined that CommonJS has.
+      define: { 'import.meta.url': 'importMetaUrl', 'import.meta.dirname': 'undefined' },
+      banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(process.execPath).href;' },
+      // Optional speed-ups and colours of libraries, all of which do without.
+      external: ['bufferutil', 'utf-8-validate', 'supports-color'],
+    }),
+  ]);
+  return { main: textOf(main), program: textOf(program), licences: await licencesOf(program.metafile) };
+}
+
+function textOf({ outputFiles }: Pick<BuildResult<{ write: false }>, 'outputFiles'>): string {
+  return outputFiles[0]?.text ?? '';
+}
+
+/** @throws Error when a package that is inside tells no licence */
+async function licencesOf({ inputs }: Metafile): Promise<string> {
+  const folders = Object.keys(inputs).flatMap((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0] ?? []);
+  const texts = await Promise.all([...new Set(folders)].toSorted().map(async (folder) => licenceOf(join(checkout, folder))));
+  return texts.join('\n');
+}
+
+async function licenceOf(folder: string): Promise<string> {
+  const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { name: string; version: string; license?: string };
+  const file = (await readdir(folder)).find((name) => /^(?:licen[cs]e|copying)/i.test(name));
+  if (file === undefined && manifest.license === undefined) throw new Error(`${manifest.name} tells no licence`);
+  const text = file === undefined ? `Licence: ${manifest.license}` : await readFile(join(folder, file), 'utf8');
+  return `==== ${manifest.name} ${manifest.version}\n\n${text.trim()}\n`;
+}
