@@ -141,6 +141,16 @@ test('files that are written all the time come over as they were in the frozen i
   expect(names.filter((name) => name.startsWith('draft.')).length).toBeLessThan(2);
 });
 
+test('a program that forks all the time, looked at by exec probes all the time, moves', async () => {
+  const forks = 'n=0; while n=$((n + 1)); do sleep 0.02 & sleep 0.01 & wait; echo "step $n $(date +%s).000"; done';
+  const readinessProbe = { exec: { command: ['sleep', '0.7'] }, periodSeconds: 1, timeoutSeconds: 2 };
+  await start(podOf('forks', [], { containers: [containerOf('main', ['sh', '-c', forks], { readinessProbe })] }));
+  const { before, after } = await movedSteps('forks');
+  expect(breaksIn([...before, ...after])).toEqual([]);
+  expect(after.length).toBeGreaterThan(3);
+  await mustKubectl('home', 'wait', '--for=condition=Ready', 'pod/forks', '--timeout=30s');
+});
+
 test('ten containers stand still together and go on together', async () => {
   const names = Array.from({ length: 10 }, (_, index) => `c${index}`);
   await start(podOf('ten', [], { containers: names.map((name) => containerOf(name, ['ticker', '2', '20'])) }));

@@ -68,6 +68,31 @@ export function processesOf(container: NodeContainer): number[] {
     .map(Number);
 }
 
+/**
+ * The processes of a container that did not come from its first one: those that exec brought in. CRIU dumps only the
+ * tree below the first process.
+ */
+export function foreignProcesses(container: NodeContainer): number[] {
+  return processesOf(container).filter((pid) => comesFromElsewhere(pid, container.initPid));
+}
+
+/** Processes that end while we look have no parent any more, and are nobody's loss. */
+function comesFromElsewhere(pid: number, initPid: number): boolean {
+  for (let one: number | undefined = pid; one !== initPid; one = parentOf(one)) {
+    if (one === undefined) return false;
+    if (one <= 1) return true;
+  }
+  return false;
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    return Number(/^PPid:\t(\d+)/m.exec(readFileSync(`${hostProc}/${pid}/status`, 'utf8'))?.[1] ?? 0);
+  } catch {
+    return undefined;
+  }
+}
+
 function cgroupOf(pid: string): string | undefined {
   try {
     return readFileSync(`${hostProc}/${pid}/cgroup`, 'utf8');

@@ -1,9 +1,10 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Finding, Inspection } from '../../protocol/agent-calls.ts';
 import { nodeFacts } from '../node/facts.ts';
 import { hostProc } from '../node/host.ts';
 import type { NodeContainer } from '../runc/container.ts';
-import { isFrozen, isParentFrozen, processesOf } from '../runc/freezer.ts';
+import { foreignProcesses, isFrozen, isParentFrozen, processesOf } from '../runc/freezer.ts';
 import type { SourcePod } from './pod.ts';
 
 /** Looks at the processes of a pod for what CRIU cannot dump, so that it is named before anything is touched. */
@@ -17,7 +18,7 @@ export async function inspect(pod: SourcePod): Promise<Inspection> {
       memoryBytes += memoryOf(pid);
       blocks.push(...processFindings(container.name, pid));
     }
-    blocks.push(...foreignProcesses(container, processes));
+    blocks.push(...(await foreignFindings(container)));
   }
   return { facts: await nodeFacts(), memoryBytes, blocks };
 }
@@ -49,15 +50,23 @@ function processFindings(container: string, pid: number): Finding[] {
   return findings.slice(0, 3);
 }
 
-/** A process that came in by exec has a parent outside; CRIU dumps only the tree below the container's first process. */
-function foreignProcesses(container: NodeContainer, processes: readonly number[]): Finding[] {
-  const known = new Set(processes);
-  const strays = processes.filter((pid) => pid !== container.initPid && !known.has(parentOf(pid)));
-  if (strays.length === 0) return [];
+/** An exec probe runs for a moment; a session of somebody's stays. */
+const probeMs = 3_000;
+
+/** Processes that came in by exec, and are still there after a probe would have ended. */
+async function foreignFindings(container: NodeContainer): Promise<Finding[]> {
+  const deadline = Date.now() + probeMs;
+  let found = foreignProcesses(container);
+  while (found.length > 0 && Date.now() < deadline) {
+    await delay(100);
+    found = foreignProcesses(container);
+  }
+  if (found.length === 0) return [];
+  const what = found.length === 1 ? 'a process' : `${found.length} processes`;
   return [
     {
       container: container.name,
-      reason: `${strays.length === 1 ? 'a process' : `${strays.length} processes`} started by exec would be lost (${strays.map(commandOf).join(', ')})`,
+      reason: `${what} started by exec would be lost (${found.map(commandOf).join(', ')})`,
       hint: 'end the kubectl exec session',
     },
   ];
@@ -81,10 +90,6 @@ function memoryOf(pid: number): number {
   const rollup = read(`${hostProc}/${pid}/smaps_rollup`);
   const kilobytes = ['Private_Dirty', 'Shared_Dirty', 'Swap'].map((key) => Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0));
   return kilobytes.reduce((sum, one) => sum + one, 0) * 1024;
-}
-
-function parentOf(pid: number): number {
-  return Number(/^PPid:\t(\d+)/m.exec(read(`${hostProc}/${pid}/status`))?.[1] ?? 0);
 }
 
 function commandOf(pid: number): string {

@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { AgentEvent, CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
 import { runOnHost } from '../node/host.ts';
 import { install } from '../node/install.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
 import type { NodeContainer } from '../runc/container.ts';
-import { freeze, isFrozen, thaw, untilFrozen } from '../runc/freezer.ts';
+import { foreignProcesses, freeze, isFrozen, thaw, untilFrozen } from '../runc/freezer.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { hasCommitRecord, writeCommitRecord } from './commit-record.ts';
 import { prepareDump, untilNoDump, type Dump } from './dump.ts';
@@ -79,8 +80,7 @@ export class SourceMigration {
       this.#requireWanted();
       const start = performance.now();
       this.#state = 'frozen';
-      for (const container of containers) freeze(container);
-      await Promise.all(containers.map(untilFrozen));
+      await freezeTogether(containers);
       this.#emit({ type: 'stage', stage: 'frozen' });
 
       const { trees } = await this.#look();
@@ -132,7 +132,7 @@ export class SourceMigration {
       // CRIU gives the freezer back as it found it, frozen: thawing before CRIU has ended would be undone.
       await this.#dumping;
       for (const container of this.#pod?.containers ?? []) thaw(container);
-      this.#state = 'running';
+      // The state stays: a freeze that was under way may come to its end after this, and its failure thaws once more.
     }
     return 'running';
   }
@@ -206,6 +206,22 @@ export class SourceMigration {
 function requireFrozen(containers: readonly NodeContainer[]): void {
   for (const container of containers) {
     if (!isFrozen(container)) throw new Error(`container ${container.name} ran on during its checkpoint`);
+  }
+}
+
+/** An exec probe may be running at any instant; one that CRIU finds in the container makes the dump fail. */
+const freezeAttempts = 40;
+
+/** Freezes all containers in one instant in which nothing that exec brought in is among their processes. */
+async function freezeTogether(containers: readonly NodeContainer[]): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    for (const container of containers) freeze(container);
+    await Promise.all(containers.map(untilFrozen));
+    const strange = containers.find((container) => foreignProcesses(container).length > 0);
+    if (!strange) return;
+    for (const container of containers) thaw(container);
+    if (attempt === freezeAttempts) throw new Error(`a process started by exec does not leave container ${strange.name}`);
+    await delay(50);
   }
 }
 
