@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
-import type { MigrateArguments } from '../cli/arguments.ts';
 import { onInterruption } from '../cli/interruption.ts';
 import { openLogFile, type LogFile } from '../cli/log-file.ts';
+import type { MigrateArguments } from '../cli/migrate-arguments.ts';
 import { progressOn } from '../cli/progress.ts';
 import { jsonText, lastLine, planText } from '../cli/report.ts';
 import type { Streams } from '../cli/run.ts';
