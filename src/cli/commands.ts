@@ -1,6 +1,7 @@
 import { agentImage } from './agent-image.ts';
 import type { CommandLine } from './command-line.ts';
 import { connectionFlags, helpFlag, namespaceFlag, type Flag } from './flags.ts';
+import { outputFlag } from './output/output.ts';
 import type { Streams } from './run.ts';
 
 /** Everything that is known of a command: its help, its parsing, the suggestions and the reference come from here. */
@@ -58,7 +59,7 @@ export const moveCommand: Command = {
       text: 'Must be "none" or "client". If client strategy, only print what would be carried, what would be lost and what is in the way, and touch nothing.',
     },
     namespaceFlag,
-    { name: 'output', short: 'o', kind: 'string', default: '', values: ['json'], text: 'Output format. One of: (json). It prints one object with all figures.' },
+    { ...outputFlag, text: `${outputFlag.text} Those for programs print one object with all figures.` },
     { name: 'to', kind: 'string', default: '', text: 'The peered cluster to move the pod to: the name of its virtual node, or its Liqo cluster ID. Required.' },
     { name: 'version', kind: 'boolean', default: 'false', text: 'Print the version of the plugin, and nothing else.' },
   ],
@@ -75,6 +76,32 @@ export const moveCommand: Command = {
     const args = migrateArguments(line);
     const { migrateCommand } = await import('../commands/migrate.ts');
     await migrateCommand(args, streams);
+  },
+};
+
+const targetsCommand: Command = {
+  name: 'targets',
+  summary: 'List the peered clusters that a pod can be moved to.',
+  description: [
+    'A peered cluster is called by the name of its virtual node. Listed are what it has free, the namespace there that stands for the current one, and what is in the way of moving a pod of this namespace there, with what to do about it.',
+  ],
+  examples: [
+    { purpose: 'List where pods of the current namespace can be moved', line: 'kubectl migrate targets' },
+    { purpose: 'The same for the namespace shop, with more columns', line: 'kubectl migrate targets -n shop -o wide' },
+    { purpose: 'Print how much memory milan has free, in bytes', line: `kubectl migrate targets -o jsonpath='{.items[?(@.name=="milan")].free.memoryBytes}'` },
+  ],
+  usage: '[options]',
+  flags: [
+    namespaceFlag,
+    { name: 'no-headers', kind: 'boolean', default: 'false', text: "When using the default output format, don't print headers (default print headers)." },
+    outputFlag,
+  ],
+  exitCodes: { 0: 'listed, also when there are none', 1: 'failed', ...usageExit, 3: 'Liqo is not there' },
+  run: async (line, streams) => {
+    const { targetsArguments } = await import('./targets-arguments.ts');
+    const args = targetsArguments(line);
+    const { targetsCommand: run } = await import('../commands/targets.ts');
+    await run(args, streams);
   },
 };
 
@@ -96,7 +123,7 @@ const helpCommand: Command = {
 };
 
 /** All commands, the move first. A word that is a command's name is never taken for a pod's: `pod/NAME` is. */
-export const commands: readonly Command[] = [moveCommand, helpCommand];
+export const commands: readonly Command[] = [moveCommand, targetsCommand, helpCommand];
 
 /** Every flag that a command understands. */
 export function flagsOf(command: Command): readonly Flag[] {

@@ -1,14 +1,15 @@
 import type { ConnectionFlags } from '../kube/connection-flags.ts';
 import { agentImage } from './agent-image.ts';
-import type { CommandLine, Refuse } from './command-line.ts';
+import { closestCommand, type CommandLine, type Refuse } from './command-line.ts';
 import { connectionOf } from './connection-arguments.ts';
+import { outputOf, type Output } from './output/output.ts';
 
 /** `kubectl migrate POD --to CLUSTER`, understood. */
 export interface MigrateArguments {
   readonly pod: string;
   readonly to: string;
   readonly isDryRun: boolean;
-  readonly output: 'text' | 'json';
+  readonly output: Output;
   readonly agentImage: string;
   readonly connection: ConnectionFlags;
 }
@@ -17,7 +18,8 @@ export interface MigrateArguments {
 export function migrateArguments(line: CommandLine): MigrateArguments {
   const { words, last, refuse } = line;
   const pod = podName(words, refuse);
-  const to = last('to') ?? refuse('the cluster to move the pod to is required: --to CLUSTER');
+  const command = words.length === 1 ? closestCommand(pod) : undefined;
+  const to = last('to') ?? refuse('the cluster to move the pod to is required: --to CLUSTER', command && `Did you mean 'kubectl migrate ${command}'?`);
   return Object.freeze({
     pod,
     to,
@@ -46,9 +48,4 @@ function isKind(word: string | undefined): boolean {
 function isDryRun(value: string | undefined, refuse: Refuse): boolean {
   if (value === undefined || value === 'none') return false;
   return value === 'client' || refuse(`Invalid dry-run value (${value}). Must be "none" or "client".`);
-}
-
-function outputOf(value: string | undefined, refuse: Refuse): 'text' | 'json' {
-  if (value === undefined) return 'text';
-  return value === 'json' ? 'json' : refuse(`unable to match a printer suitable for the output format "${value}", allowed formats are: json`);
 }

@@ -3,7 +3,9 @@ import { onInterruption } from '../cli/interruption.ts';
 import { openLogFile, type LogFile } from '../cli/log-file.ts';
 import type { MigrateArguments } from '../cli/migrate-arguments.ts';
 import { progressOn } from '../cli/progress.ts';
-import { jsonText, lastLine, planText } from '../cli/report.ts';
+import { movedResult } from '../cli/moved-result.ts';
+import { printed } from '../cli/output/printed.ts';
+import { lastLine, planText } from '../cli/report.ts';
 import type { Streams } from '../cli/run.ts';
 import { MigrateError } from '../errors.ts';
 import { openConnection } from '../kube/connection.ts';
@@ -26,7 +28,7 @@ async function dryRun(request: MigrationRequest, args: MigrateArguments, { out, 
   const { signal, release } = onInterruption(err, () => undefined);
   try {
     const report = await plan(request, signal);
-    out.write(args.output === 'json' ? jsonText(report) : planText(report));
+    out.write(await printed(args.output, { data: report, names: [`pod/${report.pod}`], text: () => planText(report) }));
     if (report.blocks.length > 0) throw new MigrateError('refused', `pod ${report.namespace}/${report.pod} cannot be migrated as it is`);
   } catch (error) {
     if (signal.aborted) throw new MigrateError('interrupted', 'stopped', { cause: error });
@@ -52,7 +54,7 @@ async function run(request: MigrationRequest, args: MigrateArguments, { out, err
     await progress.end();
     for (const note of report.notes) err.write(`note: ${note}\n`);
     err.write(lastLine(report, err));
-    out.write(args.output === 'json' ? jsonText(report) : `pod/${report.pod} migrated\n`);
+    out.write(await printed(args.output, movedResult(report)));
     log.remove();
   } catch (error) {
     await progress.end();
