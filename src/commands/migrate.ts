@@ -2,7 +2,8 @@ import { inspect } from 'node:util';
 import type { MigrateArguments } from '../cli/arguments.ts';
 import { onInterruption } from '../cli/interruption.ts';
 import { openLogFile, type LogFile } from '../cli/log-file.ts';
-import { progressOn } from '../cli/progress.ts';
+import { progressOn } from '../cli/progress/progress-on.ts';
+import { printable } from '../cli/printable.ts';
 import { jsonText, lastLine, planText } from '../cli/report.ts';
 import type { Streams } from '../cli/run.ts';
 import { MigrateError } from '../errors.ts';
@@ -50,7 +51,7 @@ async function run(request: MigrationRequest, args: MigrateArguments, { out, err
   try {
     const report = await migrate(request, onEvent, signal);
     await progress.end();
-    for (const note of report.notes) err.write(`note: ${note}\n`);
+    for (const note of report.notes) err.write(`note: ${printable(note)}\n`);
     err.write(lastLine(report, err));
     out.write(args.output === 'json' ? jsonText(report) : `pod/${report.pod} migrated\n`);
     log.remove();

@@ -1,8 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { progressOn, type Progress } from '../../src/cli/progress.ts';
-import { stepNames, type MigrationEvent } from '../../src/migration/contract.ts';
-import { Terminal } from './terminal.ts';
+import type { Progress } from '../../../src/cli/progress/progress.ts';
+import { progressOn } from '../../../src/cli/progress/progress-on.ts';
+import { stepNames, type MigrationEvent } from '../../../src/migration/contract.ts';
+import { Terminal } from '../terminal.ts';
 
 async function shown(isTerminal: boolean, work: (progress: Progress) => void): Promise<string> {
   const terminal = new Terminal(isTerminal);
