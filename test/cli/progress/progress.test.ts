@@ -73,6 +73,13 @@ describe('elsewhere than on a terminal', () => {
     progress.say('hello');
     expect(terminal.text).toBe('hello\n');
   });
+
+  test('nor where the list would not be seen whole', async () => {
+    const terminal = new Terminal(true, 10);
+    const progress = await progressOn(terminal.stream, {});
+    progress.say('hello');
+    expect(terminal.text).toBe('hello\n');
+  });
 });
 
 describe('on a terminal', () => {
