@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
-import type { MigrateArguments } from '../cli/arguments.ts';
 import { onInterruption } from '../cli/interruption.ts';
 import { openLogFile, type LogFile } from '../cli/log-file.ts';
-import { progressOn } from '../cli/progress/progress-on.ts';
+import type { MigrateArguments } from '../cli/migrate-arguments.ts';
 import { printable } from '../cli/printable.ts';
+import { progressOn } from '../cli/progress/progress-on.ts';
 import { jsonText, lastLine, planText } from '../cli/report.ts';
 import type { Streams } from '../cli/run.ts';
 import { MigrateError } from '../errors.ts';

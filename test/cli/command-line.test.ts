@@ -1,17 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { agentImage } from '../../src/cli/agent-image.ts';
-import { parseArguments, type MigrateArguments } from '../../src/cli/arguments.ts';
+import { readCommandLine } from '../../src/cli/command-line.ts';
 import { connectionFlags } from '../../src/cli/flags.ts';
+import { migrateArguments, type MigrateArguments } from '../../src/cli/migrate-arguments.ts';
 
 async function parse(line: string): Promise<MigrateArguments> {
-  const args = await parseArguments(line.split(' ').filter(Boolean));
-  if (args.verb !== 'migrate') throw new Error(`understood as ${args.verb}`);
-  return args;
+  return migrateArguments(await readCommandLine(line.split(' ').filter(Boolean)));
 }
 
 test('everything that is not said has its default', async () => {
-  expect(await parse('web-0 --to milan')).toEqual({ verb: 'migrate', pod: 'web-0', to: 'milan', isDryRun: false, output: 'text', agentImage, connection: {} });
+  expect(await parse('web-0 --to milan')).toEqual({ pod: 'web-0', to: 'milan', isDryRun: false, output: 'text', agentImage, connection: {} });
 });
 
 describe('the pod', () => {
@@ -100,14 +99,24 @@ describe('what makes no sense is told as kubectl tells it', () => {
   });
 });
 
-test.each([
-  ['', 'help'],
-  ['--help', 'help'],
-  ['-h', 'help'],
-  ['web-0 --to milan -h', 'help'],
-  ['--version --as x', 'version'],
-])('%j asks for %s', async (line, verb) => {
-  expect((await parseArguments(line.split(' ').filter(Boolean))).verb).toBe(verb);
+describe('the command', () => {
+  test.each([
+    ['web-0 --to milan', ''],
+    ['help', 'help'],
+    ['-n shop help', 'help'],
+    ['pod/help --to milan', ''],
+    ['pod help --to milan', ''],
+    ['-- help', ''],
+  ])('of %j is %j', async (line, name) => {
+    expect((await readCommandLine(line.split(' '))).command.name).toBe(name);
+  });
+
+  test('is told from a pod of its name', async () => {
+    await expect(readCommandLine(['help', '--to', 'milan'])).rejects.toMatchObject({
+      message: 'error: unknown flag: --to',
+      hint: `"help" is a command; a pod of that name is moved by 'kubectl migrate pod/help --to CLUSTER'. See 'kubectl migrate help --help' for usage.`,
+    });
+  });
 });
 
 test('a value comes through as it was given, whatever it is', async () => {
@@ -116,7 +125,7 @@ test('a value comes through as it was given, whatever it is', async () => {
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...valued), fc.string({ minLength: 1, unit: 'binary' }), fc.boolean(), async ({ name }, value, isJoined) => {
       const flag = isJoined ? [`--${name}=${value}`] : [`--${name}`, value];
-      const args = await parseArguments([...flag, 'web-0', '--to', 'milan']);
+      const args = migrateArguments(await readCommandLine([...flag, 'web-0', '--to', 'milan']));
       expect(args).toMatchObject({ pod: 'web-0', connection: { [camel(name)]: value } });
     }),
   );

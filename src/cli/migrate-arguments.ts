@@ -1,0 +1,54 @@
+import type { ConnectionFlags } from '../kube/connection-flags.ts';
+import { agentImage } from './agent-image.ts';
+import type { CommandLine, Refuse } from './command-line.ts';
+import { connectionOf } from './connection-arguments.ts';
+
+/** `kubectl migrate POD --to CLUSTER`, understood. */
+export interface MigrateArguments {
+  readonly pod: string;
+  readonly to: string;
+  readonly isDryRun: boolean;
+  readonly output: 'text' | 'json';
+  readonly agentImage: string;
+  readonly connection: ConnectionFlags;
+}
+
+/** @throws MigrateError (usage), worded as kubectl words it */
+export function migrateArguments(line: CommandLine): MigrateArguments {
+  const { words, last, refuse } = line;
+  const pod = podName(words, refuse);
+  const to = last('to') ?? refuse('the cluster to move the pod to is required: --to CLUSTER');
+  return Object.freeze({
+    pod,
+    to,
+    isDryRun: isDryRun(last('dry-run'), refuse),
+    output: outputOf(last('output'), refuse),
+    agentImage: last('agent-image') ?? agentImage,
+    connection: connectionOf(line),
+  });
+}
+
+/** `web-0`, `pod/web-0`, `pods/web-0`, or the two words `pod web-0`. */
+function podName(words: readonly string[], refuse: Refuse): string {
+  if (words.length === 0) return refuse('a pod is required: kubectl migrate POD --to CLUSTER');
+  const isPair = words.length === 2 && isKind(words[0]);
+  if (words.length > 1 && !isPair) return refuse(`one pod at a time can be moved, not ${words.length}: ${words.join(' ')}`);
+  const [name = '', kind = 'pod', ...more] = isPair ? [words[1]] : (words[0] ?? '').split('/').toReversed();
+  if (!isKind(kind)) return refuse(`only pods can be moved, not "${words[0]}"`);
+  if (more.length > 0 || !/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) return refuse(`"${words.join(' ')}" is not the name of a pod`);
+  return name;
+}
+
+function isKind(word: string | undefined): boolean {
+  return ['pod', 'pods', 'po'].includes(word?.toLowerCase() ?? '');
+}
+
+function isDryRun(value: string | undefined, refuse: Refuse): boolean {
+  if (value === undefined || value === 'none') return false;
+  return value === 'client' || refuse(`Invalid dry-run value (${value}). Must be "none" or "client".`);
+}
+
+function outputOf(value: string | undefined, refuse: Refuse): 'text' | 'json' {
+  if (value === undefined) return 'text';
+  return value === 'json' ? 'json' : refuse(`unable to match a printer suitable for the output format "${value}", allowed formats are: json`);
+}
