@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { eventLines } from '../cli/event-lines.ts';
 import { onInterruption } from '../cli/interruption.ts';
 import { openLogFile, type LogFile } from '../cli/log-file.ts';
 import type { MigrateArguments } from '../cli/migrate-arguments.ts';
@@ -44,20 +45,27 @@ async function run(request: MigrationRequest, args: MigrateArguments, { out, err
   const log = openLogFile(request.namespace, request.pod);
   const progress = await progressOn(err, process.env);
   say = progress.say;
+  const events = args.isEvents ? eventLines(out) : undefined;
   const onEvent: OnEvent = (event) => {
     log.write(event);
     progress.onEvent(event);
+    events?.onEvent(event);
   };
   try {
     const report = await migrate(request, onEvent, signal);
     await progress.end();
     for (const note of report.notes) err.write(`note: ${printable(note)}\n`);
     err.write(lastLine(report, err));
-    out.write(args.output === 'json' ? jsonText(report) : `pod/${report.pod} migrated\n`);
+    if (events) events.result(report);
+    else out.write(args.output === 'json' ? jsonText(report) : `pod/${report.pod} migrated\n`);
+    // The pod has moved, whatever becomes of its picture.
+    await args.timeline?.write(report, err).catch((error: unknown) => err.write(`note: the timeline was not written: ${printable((error as Error).message)}\n`));
     log.remove();
   } catch (error) {
     await progress.end();
-    throw logged(error, log);
+    const told = logged(error, log);
+    events?.error(told);
+    throw told;
   } finally {
     release();
   }
