@@ -44,7 +44,7 @@ function extraOf(pairs: readonly string[], refuse: Refuse): Record<string, strin
   return pairs.length === 0 ? undefined : extra;
 }
 
-/** A flag's value that must be true or false, in one of the words that Go's parser knows. */
+/** A flag that is true or false; undefined when it was not given. */
 export function truth(name: string, value: string | undefined, refuse: Refuse): boolean | undefined {
   if (value === undefined) return undefined;
   if (/^(1|t|true)$/i.test(value)) return true;

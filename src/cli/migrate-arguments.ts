@@ -1,8 +1,9 @@
 import type { ConnectionFlags } from '../kube/connection-flags.ts';
 import { agentImage } from './agent-image.ts';
 import { closestCommand, type CommandLine, type Refuse } from './command-line.ts';
-import { connectionOf } from './connection-arguments.ts';
+import { connectionOf, truth } from './connection-arguments.ts';
 import { outputOf, type Output } from './output/output.ts';
+import { timelineFile, type TimelineFile } from './timeline/timeline-file.ts';
 
 /** `kubectl migrate POD --to CLUSTER`, understood. */
 export interface MigrateArguments {
@@ -10,6 +11,9 @@ export interface MigrateArguments {
   readonly to: string;
   readonly isDryRun: boolean;
   readonly output: Output;
+  /** Whether standard output gets the events instead of the result. */
+  readonly isEvents: boolean;
+  readonly timeline: TimelineFile | undefined;
   readonly agentImage: string;
   readonly connection: ConnectionFlags;
 }
@@ -20,14 +24,26 @@ export function migrateArguments(line: CommandLine): MigrateArguments {
   const pod = podName(words, refuse);
   const command = words.length === 1 ? closestCommand(pod) : undefined;
   const to = last('to') ?? refuse('the cluster to move the pod to is required: --to CLUSTER', command && `Did you mean 'kubectl migrate ${command}'?`);
+  requireOneUse(line);
+  const timeline = last('timeline');
   return Object.freeze({
     pod,
     to,
     isDryRun: isDryRun(last('dry-run'), refuse),
     output: outputOf(last('output'), refuse),
+    isEvents: truth('events', last('events'), refuse) ?? false,
+    timeline: timeline === undefined ? undefined : timelineFile(timeline, refuse),
     agentImage: last('agent-image') ?? agentImage,
     connection: connectionOf(line),
   });
+}
+
+/** Standard output has room for one thing, and a dry run has nothing to tell while it goes on. */
+function requireOneUse({ last, refuse }: CommandLine): void {
+  const isDry = (last('dry-run') ?? 'none') !== 'none';
+  if (last('events') === 'true' && last('output') !== undefined) refuse('--events and --output cannot be used together: the last event has the report');
+  if (last('events') === 'true' && isDry) refuse('--events and --dry-run cannot be used together');
+  if (last('timeline') !== undefined && isDry) refuse('--timeline and --dry-run cannot be used together');
 }
 
 /** `web-0`, `pod/web-0`, `pods/web-0`, or the two words `pod web-0`. */

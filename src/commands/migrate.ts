@@ -1,10 +1,12 @@
 import { inspect } from 'node:util';
+import { eventLines } from '../cli/event-lines.ts';
 import { onInterruption } from '../cli/interruption.ts';
 import { openLogFile, type LogFile } from '../cli/log-file.ts';
 import type { MigrateArguments } from '../cli/migrate-arguments.ts';
-import { progressOn } from '../cli/progress.ts';
 import { movedResult } from '../cli/moved-result.ts';
 import { printed } from '../cli/output/printed.ts';
+import { printable } from '../cli/printable.ts';
+import { progressOn } from '../cli/progress/progress-on.ts';
 import { lastLine, planText } from '../cli/report.ts';
 import type { Streams } from '../cli/run.ts';
 import { MigrateError } from '../errors.ts';
@@ -45,20 +47,27 @@ async function run(request: MigrationRequest, args: MigrateArguments, { out, err
   const log = openLogFile(request.namespace, request.pod);
   const progress = await progressOn(err, process.env);
   say = progress.say;
+  const events = args.isEvents ? eventLines(out) : undefined;
   const onEvent: OnEvent = (event) => {
     log.write(event);
     progress.onEvent(event);
+    events?.onEvent(event);
   };
   try {
     const report = await migrate(request, onEvent, signal);
     await progress.end();
-    for (const note of report.notes) err.write(`note: ${note}\n`);
+    for (const note of report.notes) err.write(`note: ${printable(note)}\n`);
     err.write(lastLine(report, err));
-    out.write(await printed(args.output, movedResult(report)));
+    if (events) events.result(report);
+    else out.write(await printed(args.output, movedResult(report)));
+    // The pod has moved, whatever becomes of its picture.
+    await args.timeline?.write(report, err).catch((error: unknown) => err.write(`note: the timeline was not written: ${printable((error as Error).message)}\n`));
     log.remove();
   } catch (error) {
     await progress.end();
-    throw logged(error, log);
+    const told = logged(error, log);
+    events?.error(told);
+    throw told;
   } finally {
     release();
   }

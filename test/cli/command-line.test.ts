@@ -10,7 +10,17 @@ async function parse(line: string): Promise<MigrateArguments> {
 }
 
 test('everything that is not said has its default', async () => {
-  expect(await parse('web-0 --to milan')).toEqual({ pod: 'web-0', to: 'milan', isDryRun: false, output: { format: 'text' }, agentImage, connection: {} });
+  expect(await parse('web-0 --to milan')).toEqual({ pod: 'web-0', to: 'milan', isDryRun: false, output: { format: 'text' }, isEvents: false, timeline: undefined, agentImage, connection: {} });
+});
+
+test.each([
+  ['--events -o json', '--events and --output cannot be used together'],
+  ['--events --dry-run', '--events and --dry-run cannot be used together'],
+  ['--timeline x.svg --dry-run=client', '--timeline and --dry-run cannot be used together'],
+  ['--timeline /', 'it is a directory'],
+  ['--timeline /nowhere/x.svg', 'it cannot be written (ENOENT)'],
+])('what makes no sense is refused before anything is touched: %s', async (words, reason) => {
+  await expect(parse(`web-0 --to milan ${words}`)).rejects.toThrow(reason);
 });
 
 describe('the pod', () => {

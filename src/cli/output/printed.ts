@@ -1,3 +1,4 @@
+import { printable } from '../printable.ts';
 import { jsonText } from './json.ts';
 import type { Output } from './output.ts';
 
@@ -16,7 +17,7 @@ export async function printed(output: Output, { data, names, text }: Result): Pr
   switch (output.format) {
     case 'text':
     case 'wide':
-      return text(output.format === 'wide');
+      return printable(text(output.format === 'wide'));
     case 'json':
       return jsonText(data);
     case 'name':
