@@ -40,6 +40,7 @@ export const moveCommand: Command = {
   examples: [
     { purpose: 'Move the pod web-0 to the peered cluster milan', line: 'kubectl migrate web-0 --to milan' },
     { purpose: 'Show what would be carried, what would be lost and what is in the way; touch nothing', line: 'kubectl migrate web-0 --to milan --dry-run=client' },
+    { purpose: 'The same, and let the API servers say what they would refuse', line: 'kubectl migrate web-0 --to milan --dry-run=server' },
     { purpose: 'Move a pod of the namespace shop, and keep the figures', line: 'kubectl migrate pod/web-0 -n shop --to milan -o json > moved.json' },
     { purpose: 'Draw how the migration went', line: 'kubectl migrate web-0 --to milan --timeline web-0.svg' },
   ],
@@ -56,8 +57,8 @@ export const moveCommand: Command = {
       name: 'dry-run',
       kind: { optional: 'client' },
       default: 'none',
-      values: ['none', 'client'],
-      text: 'Must be "none" or "client". If client strategy, only print what would be carried, what would be lost and what is in the way, and touch nothing.',
+      values: ['none', 'server', 'client'],
+      text: 'Must be "none", "server", or "client". If client strategy, only print what would be carried, what would be lost and what is in the way, and touch nothing. If server strategy, also send every request that would change something to both API servers without persisting it, and print what they refuse.',
     },
     {
       name: 'events',

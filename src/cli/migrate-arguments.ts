@@ -1,15 +1,21 @@
 import type { ConnectionFlags } from '../kube/connection-flags.ts';
 import { agentImage } from './agent-image.ts';
+import { closest } from './closest.ts';
 import { closestCommand, type CommandLine, type Refuse } from './command-line.ts';
 import { connectionOf, truth } from './connection-arguments.ts';
 import { outputOf, type Output } from './output/output.ts';
 import { timelineFile, type TimelineFile } from './timeline/timeline-file.ts';
 
+const dryRuns = ['none', 'server', 'client'] as const;
+
+/** What is done instead of a migration: nothing but reading, or sending every write for the servers to judge alone. */
+export type DryRun = (typeof dryRuns)[number];
+
 /** `kubectl migrate POD --to CLUSTER`, understood. */
 export interface MigrateArguments {
   readonly pod: string;
   readonly to: string;
-  readonly isDryRun: boolean;
+  readonly dryRun: DryRun;
   readonly output: Output;
   /** Whether standard output gets the events instead of the result. */
   readonly isEvents: boolean;
@@ -29,7 +35,7 @@ export function migrateArguments(line: CommandLine): MigrateArguments {
   return Object.freeze({
     pod,
     to,
-    isDryRun: isDryRun(last('dry-run'), refuse),
+    dryRun: dryRunOf(last('dry-run'), refuse),
     output: outputOf(last('output'), refuse),
     isEvents: truth('events', last('events'), refuse) ?? false,
     timeline: timeline === undefined ? undefined : timelineFile(timeline, refuse),
@@ -61,7 +67,8 @@ function isKind(word: string | undefined): boolean {
   return ['pod', 'pods', 'po'].includes(word?.toLowerCase() ?? '');
 }
 
-function isDryRun(value: string | undefined, refuse: Refuse): boolean {
-  if (value === undefined || value === 'none') return false;
-  return value === 'client' || refuse(`Invalid dry-run value (${value}). Must be "none" or "client".`);
+function dryRunOf(value: string | undefined, refuse: Refuse): DryRun {
+  if (value === undefined) return 'none';
+  const meant = closest(value, dryRuns);
+  return dryRuns.find((one) => one === value) ?? refuse(`Invalid dry-run value (${value}). Must be "none", "server", or "client".`, meant && `Did you mean ${meant}?`);
 }

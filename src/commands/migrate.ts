@@ -18,18 +18,18 @@ export async function migrateCommand(args: MigrateArguments, streams: Streams): 
   const connection = await openConnection(args.connection);
   const request: MigrationRequest = Object.freeze({ connection, namespace: connection.namespace, pod: args.pod, to: args.to, agentImage: args.agentImage });
   try {
-    await (args.isDryRun ? dryRun : run)(request, args, streams);
+    await (args.dryRun === 'none' ? run : dryRun)(request, args, streams);
   } finally {
     connection.close();
   }
 }
 
 async function dryRun(request: MigrationRequest, args: MigrateArguments, { out, err }: Streams): Promise<void> {
-  const { plan } = await import('../migration/engine.ts');
+  const { plan, rehearse } = await import('../migration/engine.ts');
   // Nothing is touched, so there is nothing to take back: the first Ctrl-C is enough.
   const { signal, release } = onInterruption(err, () => undefined);
   try {
-    const report = await plan(request, signal);
+    const report = await (args.dryRun === 'server' ? rehearse : plan)(request, signal);
     out.write(await printed(args.output, { data: report, names: [`pod/${report.pod}`], text: () => planText(report) }));
     if (report.blocks.length > 0) throw new MigrateError('refused', `pod ${report.namespace}/${report.pod} cannot be migrated as it is`);
   } catch (error) {

@@ -4,8 +4,10 @@ import type { Peer } from '../liqo/peer.ts';
 import { projectedTokens } from '../liqo/token-secret.ts';
 import type { Reason } from './contract.ts';
 
-interface Right {
+export interface Right {
   readonly verb: string;
+  /** Empty for the core API. */
+  readonly group?: string;
   /** With its subresource, if any: `pods/exec`. */
   readonly resource: string;
   readonly namespace: string;
@@ -50,9 +52,10 @@ export async function missingRights(connection: KubeConnection, pod: Pod, peer: 
     }));
 }
 
-async function isAllowed(connection: KubeConnection, { verb, resource: path, namespace, name }: Right, signal: AbortSignal): Promise<boolean> {
+/** Whether the connection's user has a right; true when the server does not answer the question. */
+export async function isAllowed(connection: KubeConnection, { verb, group = '', resource: path, namespace, name }: Right, signal: AbortSignal): Promise<boolean> {
   const [resource, subresource] = path.split('/');
-  const resourceAttributes = { verb, resource, namespace, ...(subresource === undefined ? {} : { subresource }), ...(name === undefined ? {} : { name }) };
+  const resourceAttributes = { verb, group, resource, namespace, ...(subresource === undefined ? {} : { subresource }), ...(name === undefined ? {} : { name }) };
   const review = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } };
   try {
     const { status } = await connection.create<AccessReview>('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', review, signal);

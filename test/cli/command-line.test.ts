@@ -10,7 +10,7 @@ async function parse(line: string): Promise<MigrateArguments> {
 }
 
 test('everything that is not said has its default', async () => {
-  expect(await parse('web-0 --to milan')).toEqual({ pod: 'web-0', to: 'milan', isDryRun: false, output: { format: 'text' }, isEvents: false, timeline: undefined, agentImage, connection: {} });
+  expect(await parse('web-0 --to milan')).toEqual({ pod: 'web-0', to: 'milan', dryRun: 'none', output: { format: 'text' }, isEvents: false, timeline: undefined, agentImage, connection: {} });
 });
 
 test.each([
@@ -49,10 +49,11 @@ describe('flags are read as kubectl reads them', () => {
     ['--to milan --namespace=', { connection: {} }],
     ['--to milan -ojson', { output: { format: 'json' } }],
     ['--to milan --output json', { output: { format: 'json' } }],
-    ['--to milan --dry-run', { isDryRun: true }],
-    ['--dry-run --to milan', { isDryRun: true }],
-    ['--to milan --dry-run=client', { isDryRun: true }],
-    ['--to milan --dry-run=none', { isDryRun: false }],
+    ['--to milan --dry-run', { dryRun: 'client' }],
+    ['--dry-run --to milan', { dryRun: 'client' }],
+    ['--to milan --dry-run=client', { dryRun: 'client' }],
+    ['--to milan --dry-run=server', { dryRun: 'server' }],
+    ['--to milan --dry-run=none', { dryRun: 'none' }],
     ['--to milan --agent-image example.org/agent:1', { agentImage: 'example.org/agent:1' }],
   ])('%s', async (flags, expected) => {
     expect(await parse(`${flags} web-0`)).toMatchObject(expected);
@@ -99,7 +100,8 @@ describe('what makes no sense is told as kubectl tells it', () => {
     ['web-0 --xyz', 'unknown flag: --xyz'],
     ['web-0 --no-to', 'unknown flag: --no-to'],
     ['web-0 -x', "unknown shorthand flag: 'x'"],
-    ['web-0 --to milan --dry-run=maybe', 'Invalid dry-run value (maybe). Must be "none" or "client".'],
+    ['web-0 --to milan --dry-run=maybe', 'Invalid dry-run value (maybe). Must be "none", "server", or "client".'],
+    ['web-0 --to milan --dry-run=sever', 'Invalid dry-run value (sever). Must be "none", "server", or "client".', `Did you mean server? ${usage}`],
     ['web-0 --to milan -o jaml', 'unable to match a printer suitable for the output format "jaml", allowed formats are: json,jsonpath,jsonpath-as-json,name,wide,yaml', `Did you mean -o yaml? ${usage}`],
     ['web-0 --to milan -o jsonpath', 'template format specified but no template given'],
     ['web-0 --to milan -o jsonpath={.pod', 'error parsing jsonpath {.pod, unclosed action'],

@@ -1,19 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { MigrateError } from '../../errors.ts';
-import { connectionFromKubeconfig, type KubeConnection } from '../../kube/connection.ts';
-import { isNotFound, KubeError } from '../../kube/errors.ts';
-import { exec } from '../../kube/exec.ts';
+import type { KubeConnection } from '../../kube/connection.ts';
+import { isNotFound } from '../../kube/errors.ts';
 import type { Pod } from '../../kube/types.ts';
 import { forgeShadowPod } from '../../liqo/forge-shadow-pod.ts';
 import { missingReferences } from '../../liqo/missing-references.ts';
-import { peerKubeconfig } from '../../liqo/peer.ts';
 import type { Inspection, NodeFacts, PodOnNode } from '../../protocol/agent-calls.ts';
 import { openSession, untilHelperRuns, type AgentSession } from '../agent-session.ts';
 import type { MigrationRequest, OnEvent } from '../contract.ts';
-import { agentCommand, agentContainer, sourceHelper, targetHelper } from '../helper-pods.ts';
+import { sourceHelper, targetHelper } from '../helper-pods.ts';
 import { isCarried, isReflected } from '../judge.ts';
-import type { Plan } from '../plan.ts';
 import { nodeDifferences } from '../node-differences.ts';
+import { reachDirectly, reachThrough } from '../peer-connection.ts';
+import type { Plan } from '../plan.ts';
 import { rescueSource } from '../rescue.ts';
 import type { UndoList } from '../undo.ts';
 
@@ -66,7 +65,7 @@ export async function prepare(
   });
 
   say('looking at both nodes');
-  const remote = await reachPeer(home, plan, sourcePod, signal);
+  const remote = (await reachDirectly(home, plan.peer, signal)) ?? (await reachThrough(home, plan.peer, sourcePod, signal));
   const [inspection, there] = await Promise.all([
     source.call('source.inspect', podOnNode, 60_000),
     target.call('target.inspect', null, 60_000),
@@ -95,26 +94,6 @@ export async function removePod(connection: KubeConnection, path: string): Promi
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
-}
-
-/** The peer's API server, directly if it can be reached from here, else through the helper at home. */
-async function reachPeer(home: KubeConnection, plan: Plan, sourcePod: Pod, signal: AbortSignal): Promise<KubeConnection> {
-  const kubeconfig = await peerKubeconfig(home, plan.peer, signal);
-  const direct = await connectionFromKubeconfig(kubeconfig, plan.peer.virtualNode);
-  try {
-    await direct.open('/version', { deadlineMs: 3_000 }, signal).then((answer) => answer.resume());
-    return direct;
-  } catch (error) {
-    // An answer, whatever it says, shows that the server can be reached.
-    if (error instanceof KubeError && error.code !== 0) return direct;
-    direct.close();
-  }
-  return await connectionFromKubeconfig(kubeconfig, plan.peer.virtualNode, async (host, port) => {
-    const command = [...agentCommand, 'connect', host, String(port)];
-    const session = await exec(home, { namespace: plan.report.namespace, pod: sourcePod.metadata.name, container: agentContainer, command }, signal);
-    session.stderr.resume();
-    return session.stream;
-  });
 }
 
 /** The pod's parts as the source agent has to find them. */
