@@ -1,6 +1,6 @@
 import yargs from 'yargs';
 import { MigrateError } from '../errors.ts';
-import { closest } from './closest.ts';
+import { closest } from '../closest.ts';
 import { calledAs, commands, flagsOf, moveCommand, type Command } from './commands.ts';
 import { plainWords } from './plain-words.ts';
 

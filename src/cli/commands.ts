@@ -1,6 +1,6 @@
 import { agentImage } from './agent-image.ts';
 import type { CommandLine } from './command-line.ts';
-import { connectionFlags, helpFlag, namespaceFlag, type Flag } from './flags.ts';
+import { connectionFlags, helpFlag, namespaceFlag, verbosityFlag, type Flag } from './flags.ts';
 import { outputFlag } from './output/output.ts';
 import type { Streams } from './run.ts';
 
@@ -139,9 +139,12 @@ const helpCommand: Command = {
 /** All commands, the move first. A word that is a command's name is never taken for a pod's: `pod/NAME` is. */
 export const commands: readonly Command[] = [moveCommand, targetsCommand, helpCommand];
 
+/** kubectl's flags that every command understands. */
+export const globalFlags: readonly Flag[] = [...connectionFlags, verbosityFlag];
+
 /** Every flag that a command understands. */
 export function flagsOf(command: Command): readonly Flag[] {
-  return [...new Set([...command.flags, ...connectionFlags, helpFlag])];
+  return [...new Set([...command.flags, ...globalFlags, helpFlag])];
 }
 
 /** How a command is called: `kubectl migrate targets`. */

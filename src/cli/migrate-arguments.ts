@@ -1,9 +1,10 @@
 import type { ConnectionFlags } from '../kube/connection-flags.ts';
 import { agentImage } from './agent-image.ts';
-import { closest } from './closest.ts';
+import { closest } from '../closest.ts';
 import { closestCommand, type CommandLine, type Refuse } from './command-line.ts';
 import { connectionOf, truth } from './connection-arguments.ts';
 import { outputOf, type Output } from './output/output.ts';
+import { verbosityOf } from './verbosity.ts';
 import { timelineFile, type TimelineFile } from './timeline/timeline-file.ts';
 
 const dryRuns = ['none', 'server', 'client'] as const;
@@ -21,6 +22,7 @@ export interface MigrateArguments {
   readonly isEvents: boolean;
   readonly timeline: TimelineFile | undefined;
   readonly agentImage: string;
+  readonly verbosity: number;
   readonly connection: ConnectionFlags;
 }
 
@@ -40,6 +42,7 @@ export function migrateArguments(line: CommandLine): MigrateArguments {
     isEvents: truth('events', last('events'), refuse) ?? false,
     timeline: timeline === undefined ? undefined : timelineFile(timeline, refuse),
     agentImage: last('agent-image') ?? agentImage,
+    verbosity: verbosityOf(line),
     connection: connectionOf(line),
   });
 }

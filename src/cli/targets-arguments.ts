@@ -2,11 +2,13 @@ import type { ConnectionFlags } from '../kube/connection-flags.ts';
 import type { CommandLine } from './command-line.ts';
 import { connectionOf, truth } from './connection-arguments.ts';
 import { outputOf, type Output } from './output/output.ts';
+import { verbosityOf } from './verbosity.ts';
 
 /** `kubectl migrate targets`, understood. */
 export interface TargetsArguments {
   readonly output: Output;
   readonly hasHeaders: boolean;
+  readonly verbosity: number;
   readonly connection: ConnectionFlags;
 }
 
@@ -17,6 +19,7 @@ export function targetsArguments(line: CommandLine): TargetsArguments {
   return Object.freeze({
     output: outputOf(last('output'), refuse),
     hasHeaders: truth('no-headers', last('no-headers'), refuse) !== true,
+    verbosity: verbosityOf(line),
     connection: connectionOf(line),
   });
 }

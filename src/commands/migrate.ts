@@ -9,16 +9,23 @@ import { printable } from '../cli/printable.ts';
 import { progressOn } from '../cli/progress/progress-on.ts';
 import { lastLine, planText } from '../cli/report.ts';
 import type { Streams } from '../cli/run.ts';
+import { exchangeTeller, hasLog, logLine } from '../cli/verbosity.ts';
 import { MigrateError } from '../errors.ts';
 import { openConnection } from '../kube/connection.ts';
 import type { MigrationRequest, OnEvent } from '../migration/contract.ts';
 
+interface Voice {
+  say: (message: string) => void;
+}
+
 /** `kubectl migrate POD --to CLUSTER`. @throws MigrateError and KubeError; nothing is printed for them here */
 export async function migrateCommand(args: MigrateArguments, streams: Streams): Promise<void> {
-  const connection = await openConnection(args.connection);
+  // What the connection tells goes the same way as what the migration tells, once that has a place on the screen.
+  const voice: Voice = { say: (message) => void streams.err.write(`${message}\n`) };
+  const connection = await openConnection(args.connection, exchangeTeller(args.verbosity, (line) => voice.say(line), streams.err));
   const request: MigrationRequest = Object.freeze({ connection, namespace: connection.namespace, pod: args.pod, to: args.to, agentImage: args.agentImage });
   try {
-    await (args.dryRun === 'none' ? run : dryRun)(request, args, streams);
+    await (args.dryRun === 'none' ? run : dryRun)(request, args, streams, voice);
   } finally {
     connection.close();
   }
@@ -40,18 +47,19 @@ async function dryRun(request: MigrationRequest, args: MigrateArguments, { out, 
   }
 }
 
-async function run(request: MigrationRequest, args: MigrateArguments, { out, err }: Streams): Promise<void> {
+async function run(request: MigrationRequest, args: MigrateArguments, { out, err }: Streams, voice: Voice): Promise<void> {
   const { migrate } = await import('../migration/engine.ts');
-  let say = (message: string): void => void err.write(`${message}\n`);
-  const { signal, release } = onInterruption(err, (message) => say(message));
+  const { signal, release } = onInterruption(err, (message) => voice.say(message));
   const log = openLogFile(request.namespace, request.pod);
-  const progress = await progressOn(err, process.env);
-  say = progress.say;
+  const isLogged = hasLog(args.verbosity);
+  const progress = await progressOn(err, process.env, isLogged);
+  voice.say = progress.say;
   const events = args.isEvents ? eventLines(out) : undefined;
   const onEvent: OnEvent = (event) => {
     log.write(event);
     progress.onEvent(event);
     events?.onEvent(event);
+    if (isLogged && event.type === 'log') voice.say(logLine(event.message));
   };
   try {
     const report = await migrate(request, onEvent, signal);

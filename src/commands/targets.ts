@@ -2,12 +2,14 @@ import { printed } from '../cli/output/printed.ts';
 import { tableText } from '../cli/output/table.ts';
 import type { Streams } from '../cli/run.ts';
 import type { TargetsArguments } from '../cli/targets-arguments.ts';
+import { exchangeTeller } from '../cli/verbosity.ts';
 import { openConnection } from '../kube/connection.ts';
 import { listTargets, type Target } from '../migration/targets.ts';
 
 /** `kubectl migrate targets`. @throws MigrateError and KubeError; nothing is printed for them here */
 export async function targetsCommand(args: TargetsArguments, { out, err }: Streams): Promise<void> {
-  const connection = await openConnection(args.connection);
+  const say = (line: string): void => void err.write(`${line}\n`);
+  const connection = await openConnection(args.connection, exchangeTeller(args.verbosity, say, err));
   try {
     // Only reads, each with a deadline: Ctrl-C ends it as it ends any program.
     const items = await listTargets(connection, connection.namespace, new AbortController().signal);

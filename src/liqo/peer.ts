@@ -1,3 +1,4 @@
+import { closest } from '../closest.ts';
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
@@ -32,9 +33,11 @@ export async function findPeer(connection: KubeConnection, name: string, signal:
   const found = all.filter((node) => node.metadata.name === name);
   const candidates = found.length > 0 ? found : all.filter((node) => node.spec.clusterID === name);
   const [node] = candidates;
-  const names = all.map((one) => one.metadata.name).join(', ');
   if (!node) {
-    const hint = all.length === 0 ? `cluster ${connection.name} has no Liqo peers: liqoctl peer` : `there are: ${names}`;
+    const names = all.map((one) => one.metadata.name);
+    const meant = closest(name, [...names, ...all.map(({ spec }) => spec.clusterID)]);
+    const known = `${meant === undefined ? '' : `Did you mean ${meant}? `}there are: ${names.join(', ')}`;
+    const hint = all.length === 0 ? `cluster ${connection.name} has no Liqo peers: liqoctl peer` : known;
     throw new MigrateError('usage', `error: no peered cluster "${name}" in cluster ${connection.name}`, { hint });
   }
   if (candidates.length > 1) {

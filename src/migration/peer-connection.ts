@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { connectionFromKubeconfig, type KubeConnection } from '../kube/connection.ts';
 import { KubeError } from '../kube/errors.ts';
 import { exec } from '../kube/exec.ts';
@@ -7,7 +8,7 @@ import { agentCommand, agentContainer } from './helper-pods.ts';
 
 /** The peer's API server as Liqo's own user; undefined when it cannot be reached from here. @throws KubeError of the home cluster */
 export async function reachDirectly(home: KubeConnection, peer: Peer, signal: AbortSignal): Promise<KubeConnection | undefined> {
-  const direct = await connectionFromKubeconfig(await peerKubeconfig(home, peer, signal), peer.virtualNode);
+  const direct = await connectionFromKubeconfig(await peerKubeconfig(home, peer, signal), peer.virtualNode, { onExchange: home.onExchange });
   try {
     await direct.open('/version', { deadlineMs: 3_000 }, signal).then((answer) => answer.resume());
     return direct;
@@ -23,10 +24,11 @@ export async function reachDirectly(home: KubeConnection, peer: Peer, signal: Ab
 /** The same server through a helper pod at home, whose node reaches it as Liqo does. */
 export async function reachThrough(home: KubeConnection, peer: Peer, helper: Pod, signal: AbortSignal): Promise<KubeConnection> {
   const { name, namespace = '' } = helper.metadata;
-  return await connectionFromKubeconfig(await peerKubeconfig(home, peer, signal), peer.virtualNode, async (host, port) => {
+  const dial = async (host: string, port: number): Promise<Duplex> => {
     const command = [...agentCommand, 'connect', host, String(port)];
     const session = await exec(home, { namespace, pod: name, container: agentContainer, command }, signal);
     session.stderr.resume();
     return session.stream;
-  });
+  };
+  return await connectionFromKubeconfig(await peerKubeconfig(home, peer, signal), peer.virtualNode, { dial, onExchange: home.onExchange });
 }

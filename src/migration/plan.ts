@@ -1,3 +1,4 @@
+import { closest } from '../closest.ts';
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
@@ -26,7 +27,7 @@ export interface Plan {
  */
 export async function makePlan(request: MigrationRequest, signal: AbortSignal): Promise<Plan> {
   const { connection, namespace } = request;
-  const pod = await connection.get<Pod>(`/api/v1/namespaces/${namespace}/pods/${request.pod}`, signal);
+  const pod = await getPod(request, signal);
   const peer = await findPeer(connection, request.to, signal);
   const twin = await twinNamespace(connection, namespace, peer, signal);
   const sourceNode = pod.spec.nodeName ?? '';
@@ -45,6 +46,23 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
     blocks,
   };
   return { pod, sourceNode, peer, twinNamespace: twin, report };
+}
+
+/** @throws KubeError, or MigrateError (failed) in the same words when a pod with a similar name was probably meant */
+async function getPod({ connection, namespace, pod }: MigrationRequest, signal: AbortSignal): Promise<Pod> {
+  const pods = `/api/v1/namespaces/${namespace}/pods`;
+  try {
+    return await connection.get<Pod>(`${pods}/${pod}`, signal);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    const list = await connection.list<Pod>(pods, signal).catch(() => undefined);
+    const meant = closest(
+      pod,
+      (list?.items ?? []).map(({ metadata }) => metadata.name),
+    );
+    if (meant === undefined) throw error;
+    throw new MigrateError('failed', (error as Error).message, { cause: error, hint: `Did you mean ${meant}?` });
+  }
 }
 
 /** @throws MigrateError (refused) listing everything that is in the way */

@@ -10,7 +10,7 @@ async function parse(line: string): Promise<MigrateArguments> {
 }
 
 test('everything that is not said has its default', async () => {
-  expect(await parse('web-0 --to milan')).toEqual({ pod: 'web-0', to: 'milan', dryRun: 'none', output: { format: 'text' }, isEvents: false, timeline: undefined, agentImage, connection: {} });
+  expect(await parse('web-0 --to milan')).toEqual({ pod: 'web-0', to: 'milan', dryRun: 'none', output: { format: 'text' }, isEvents: false, timeline: undefined, agentImage, verbosity: 0, connection: {} });
 });
 
 test.each([

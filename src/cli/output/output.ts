@@ -1,4 +1,4 @@
-import { closest } from '../closest.ts';
+import { closest } from '../../closest.ts';
 import type { Refuse } from '../command-line.ts';
 import type { Flag } from '../flags.ts';
 import { parseTemplate, type Part } from './jsonpath-template.ts';
@@ -6,6 +6,16 @@ import { parseTemplate, type Part } from './jsonpath-template.ts';
 const plainFormats = ['json', 'name', 'wide', 'yaml'] as const;
 const templateFormats = ['jsonpath', 'jsonpath-as-json'] as const;
 const formats = [...plainFormats, ...templateFormats].toSorted();
+
+/** What each prints, for the reference. */
+export const formatTexts: Readonly<Record<(typeof plainFormats)[number] | (typeof templateFormats)[number], string>> = {
+  json: 'one JSON object: the report of a migration, the plan of a dry run, or a list of targets under `items`',
+  yaml: 'the same as YAML',
+  name: '`pod/web-0`, or `node/milan` for each target',
+  wide: 'text with more columns',
+  jsonpath: "what a template picks out, in kubectl's dialect: `jsonpath='{.frozenMs}'`, `{range .steps[*]}{.name}{\"\\n\"}{end}`, `{.items[?(@.isReady==true)].name}`",
+  'jsonpath-as-json': 'the same as JSON lists',
+};
 
 /** In which form a result is printed; without a wish, as text. */
 export type Output =
