@@ -36,7 +36,7 @@ export async function findPeer(connection: KubeConnection, name: string, signal:
   if (!node) {
     const names = all.map((one) => one.metadata.name);
     const meant = closest(name, [...names, ...all.map(({ spec }) => spec.clusterID)]);
-    const known = `${meant === undefined ? '' : `Did you mean ${meant}? `}there are: ${names.join(', ')}`;
+    const known = `${meant === undefined ? 't' : `Did you mean ${meant}? T`}here are: ${names.join(', ')}`;
     const hint = all.length === 0 ? `cluster ${connection.name} has no Liqo peers: liqoctl peer` : known;
     throw new MigrateError('usage', `error: no peered cluster "${name}" in cluster ${connection.name}`, { hint });
   }

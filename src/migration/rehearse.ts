@@ -1,5 +1,5 @@
 import type { KubeConnection } from '../kube/connection.ts';
-import { isAlreadyExists, isNotFound, KubeError } from '../kube/errors.ts';
+import { isAlreadyExists, isNotFound, KubeError, serverWords } from '../kube/errors.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { forgeShadowPod } from '../liqo/forge-shadow-pod.ts';
 import { homePod } from '../liqo/home-pod.ts';
@@ -113,7 +113,7 @@ class Trial {
     } catch (error) {
       if (!(error instanceof KubeError) || error.code === 0) throw error;
       if (isFine(error)) return undefined;
-      const words = error.message.replace(/^Error from server( \(\w+\))?: /, '');
+      const words = serverWords(error);
       // A webhook that may have effects of its own is never asked without leave to have them.
       if (/does not support dry run/.test(words)) this.untried.push(`to ${verb} ${kind} ${name} in cluster ${connection.name}: ${words}`);
       else this.blocks.push({ reason: `cluster ${connection.name} refuses to ${verb} ${kind} ${name}: ${words}`, ...hintOf(words, name) });

@@ -1,6 +1,6 @@
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
-import { isNotFound, KubeError } from '../kube/errors.ts';
+import { isNotFound, KubeError, serverWords } from '../kube/errors.ts';
 import { podRequest } from '../kube/pod-requests.ts';
 import { quantity } from '../kube/quantity.ts';
 import type { Pod } from '../kube/types.ts';
@@ -46,7 +46,7 @@ async function describeTarget(connection: KubeConnection, namespace: string, vir
       return await work();
     } catch (error) {
       if (error instanceof MigrateError) blocks.push({ reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
-      else if (error instanceof KubeError && error.code !== 0) blocks.push({ reason: error.message });
+      else if (error instanceof KubeError && error.code !== 0) blocks.push({ reason: serverWords(error) });
       else throw error;
       return null;
     }

@@ -79,6 +79,21 @@ describe('a dry run', () => {
   });
 });
 
+describe('what was probably meant is told', () => {
+  test.each([
+    ['of a pod', ['web0', '--to', 'away', '--dry-run'], 'Error from server (NotFound): pods "web0" not found\nDid you mean web-0?\n', 1],
+    ['of a cluster', ['web-0', '--to', 'awy', '--dry-run'], 'error: no peered cluster "awy" in cluster test\nDid you mean away? There are: away\n', 2],
+    ['unless nothing is near', ['other', '--to', 'away', '--dry-run'], 'Error from server (NotFound): pods "other" not found\n', 1],
+  ])('%s', async (_what, words, stderr, code) => {
+    objects['/api/v1/namespaces/demo/pods'] = { metadata: {}, items: [objects['/api/v1/namespaces/demo/pods/web-0']] };
+    expect(await migrate(...words)).toEqual({ code, stdout: '', stderr });
+  });
+
+  test('and a list that may not be read hides no error', async () => {
+    expect((await migrate('web0', '--to', 'away', '--dry-run')).stderr).toBe('Error from server (NotFound): pods "web0" not found\n');
+  });
+});
+
 describe('a migration', () => {
   test('that is refused touches nothing and leaves no log', async () => {
     Object.assign((objects['/api/v1/namespaces/demo/pods/web-0'] as { spec: object }).spec, { hostNetwork: true });
