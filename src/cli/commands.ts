@@ -1,6 +1,7 @@
 import { agentImage } from './agent-image.ts';
 import type { CommandLine } from './command-line.ts';
 import { connectionFlags, helpFlag, namespaceFlag, type Flag } from './flags.ts';
+import { outputFlag } from './output/output.ts';
 import type { Streams } from './run.ts';
 
 /** Everything that is known of a command: its help, its parsing, the suggestions and the reference come from here. */
@@ -65,7 +66,7 @@ export const moveCommand: Command = {
       text: 'Print what happens as JSON, one object a line, on standard output (for programs; docs/events.md). The last line is the report or the error.',
     },
     namespaceFlag,
-    { name: 'output', short: 'o', kind: 'string', default: '', values: ['json'], text: 'Output format. One of: (json). It prints one object with all figures.' },
+    { ...outputFlag, text: `${outputFlag.text} Those for programs print one object with all figures.` },
     {
       name: 'timeline',
       kind: 'string',
@@ -91,6 +92,32 @@ export const moveCommand: Command = {
   },
 };
 
+const targetsCommand: Command = {
+  name: 'targets',
+  summary: 'List the peered clusters that a pod can be moved to.',
+  description: [
+    'A peered cluster is called by the name of its virtual node. Listed are what it has free, the namespace there that stands for the current one, and what is in the way of moving a pod of this namespace there, with what to do about it.',
+  ],
+  examples: [
+    { purpose: 'List where pods of the current namespace can be moved', line: 'kubectl migrate targets' },
+    { purpose: 'The same for the namespace shop, with more columns', line: 'kubectl migrate targets -n shop -o wide' },
+    { purpose: 'Print how much memory milan has free, in bytes', line: `kubectl migrate targets -o jsonpath='{.items[?(@.name=="milan")].free.memoryBytes}'` },
+  ],
+  usage: '[options]',
+  flags: [
+    namespaceFlag,
+    { name: 'no-headers', kind: 'boolean', default: 'false', text: "When using the default output format, don't print headers (default print headers)." },
+    outputFlag,
+  ],
+  exitCodes: { 0: 'listed, also when there are none', 1: 'failed', ...usageExit, 3: 'Liqo is not there' },
+  run: async (line, streams) => {
+    const { targetsArguments } = await import('./targets-arguments.ts');
+    const args = targetsArguments(line);
+    const { targetsCommand: run } = await import('../commands/targets.ts');
+    await run(args, streams);
+  },
+};
+
 const helpCommand: Command = {
   name: 'help',
   summary: 'Print the help of a command.',
@@ -109,7 +136,7 @@ const helpCommand: Command = {
 };
 
 /** All commands, the move first. A word that is a command's name is never taken for a pod's: `pod/NAME` is. */
-export const commands: readonly Command[] = [moveCommand, helpCommand];
+export const commands: readonly Command[] = [moveCommand, targetsCommand, helpCommand];
 
 /** Every flag that a command understands. */
 export function flagsOf(command: Command): readonly Flag[] {

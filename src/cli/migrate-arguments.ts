@@ -1,7 +1,8 @@
 import type { ConnectionFlags } from '../kube/connection-flags.ts';
 import { agentImage } from './agent-image.ts';
-import type { CommandLine, Refuse } from './command-line.ts';
+import { closestCommand, type CommandLine, type Refuse } from './command-line.ts';
 import { connectionOf, truth } from './connection-arguments.ts';
+import { outputOf, type Output } from './output/output.ts';
 import { timelineFile, type TimelineFile } from './timeline/timeline-file.ts';
 
 /** `kubectl migrate POD --to CLUSTER`, understood. */
@@ -9,7 +10,7 @@ export interface MigrateArguments {
   readonly pod: string;
   readonly to: string;
   readonly isDryRun: boolean;
-  readonly output: 'text' | 'json';
+  readonly output: Output;
   /** Whether standard output gets the events instead of the result. */
   readonly isEvents: boolean;
   readonly timeline: TimelineFile | undefined;
@@ -21,7 +22,8 @@ export interface MigrateArguments {
 export function migrateArguments(line: CommandLine): MigrateArguments {
   const { words, last, refuse } = line;
   const pod = podName(words, refuse);
-  const to = last('to') ?? refuse('the cluster to move the pod to is required: --to CLUSTER');
+  const command = words.length === 1 ? closestCommand(pod) : undefined;
+  const to = last('to') ?? refuse('the cluster to move the pod to is required: --to CLUSTER', command && `Did you mean 'kubectl migrate ${command}'?`);
   requireOneUse(line);
   const timeline = last('timeline');
   return Object.freeze({
@@ -62,9 +64,4 @@ function isKind(word: string | undefined): boolean {
 function isDryRun(value: string | undefined, refuse: Refuse): boolean {
   if (value === undefined || value === 'none') return false;
   return value === 'client' || refuse(`Invalid dry-run value (${value}). Must be "none" or "client".`);
-}
-
-function outputOf(value: string | undefined, refuse: Refuse): 'text' | 'json' {
-  if (value === undefined) return 'text';
-  return value === 'json' ? 'json' : refuse(`unable to match a printer suitable for the output format "${value}", allowed formats are: json`);
 }

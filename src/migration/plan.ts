@@ -7,6 +7,7 @@ import { remoteClusterLabel } from '../liqo/names.ts';
 import { twinNamespace } from '../liqo/twin-namespace.ts';
 import type { MigrationRequest, PlanReport, Reason } from './contract.ts';
 import { judgePod } from './judge.ts';
+import { missingRights } from './permissions.ts';
 
 /** A migration thought through, with nothing touched yet. */
 export interface Plan {
@@ -30,7 +31,8 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
   const twin = await twinNamespace(connection, namespace, peer, signal);
   const sourceNode = pod.spec.nodeName ?? '';
   const verdict = judgePod(pod);
-  const blocks = [...(await nodeBlocks(connection, sourceNode, peer, signal)), ...verdict.blocks];
+  const [ofNode, ofUser] = await Promise.all([nodeBlocks(connection, sourceNode, peer, signal), missingRights(connection, pod, peer, signal)]);
+  const blocks = [...ofNode, ...verdict.blocks, ...ofUser];
   const report = {
     pod: pod.metadata.name,
     namespace,
@@ -49,7 +51,7 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
 export function requireUnblocked({ report }: Plan): void {
   if (report.blocks.length === 0) return;
   const reasons = report.blocks.map(({ reason }) => reason).join('; ');
-  const hints = report.blocks.flatMap(({ hint }) => (hint === undefined ? [] : [hint]));
+  const hints = [...new Set(report.blocks.flatMap(({ hint }) => (hint === undefined ? [] : [hint])))];
   const message = `pod ${report.namespace}/${report.pod} cannot be moved: ${reasons}`;
   throw new MigrateError('refused', message, hints.length > 0 ? { hint: hints.join('; ') } : {});
 }
