@@ -44,9 +44,9 @@ export class TimelineRecorder {
     });
   }
 
-  /** A step that ended just now. */
-  stepEnded(name: StepName, ms: number): void {
-    const toMs = performance.now() - this.#start;
+  /** @param endedAt as performance.now() told it */
+  stepEnded(name: StepName, ms: number, endedAt: number): void {
+    const toMs = endedAt - this.#start;
     this.#add({ side: 'cli', name, fromMs: toMs - ms, toMs });
   }
 

@@ -77,7 +77,7 @@ function close({ timeline, from, node }: MigrationReport, frozen: Frozen): Panel
   const margin = (frozen.toMs - frozen.fromMs) * 0.06;
   const fromMs = frozen.fromMs - margin;
   const toMs = frozen.toMs + margin;
-  const near = timeline.spans.filter((span) => span.name !== 'frozen' && span.toMs > fromMs && span.fromMs < toMs);
+  const near = timeline.spans.filter((span) => span.name !== 'frozen' && span.toMs > frozen.fromMs && span.fromMs < toMs);
   const source = near.filter(({ side }) => side === 'source');
   return {
     title: 'The pod stands still',
