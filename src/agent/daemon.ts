@@ -1,7 +1,9 @@
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { AgentCalls, AgentEvent } from '../protocol/agent-calls.ts';
+import type { AgentCalls } from '../protocol/agent-calls.ts';
+import type { AgentEvent } from '../protocol/agent-events.ts';
 import { serveCalls } from '../protocol/rpc.ts';
+import { now } from './clock.ts';
 import { uninstall } from './node/install.ts';
 import { SourceMigration } from './source/migration.ts';
 import { TargetMigration } from './target/migration.ts';
@@ -20,7 +22,7 @@ export async function serveAgent(socketPath: string, migration: string): Promise
     emit(event);
   };
   const source = new SourceMigration(migration, tell);
-  const target = new TargetMigration(migration);
+  const target = new TargetMigration(migration, tell);
   const calls = handlers(source, target, migration);
   let orphan: NodeJS.Timeout | undefined;
 
@@ -74,7 +76,7 @@ type Handlers = { [Name in keyof AgentCalls]: (params: AgentCalls[Name]['params'
 
 function handlers(source: SourceMigration, target: TargetMigration, migration: string): Handlers {
   return {
-    'hello': async () => null,
+    'hello': async () => ({ now: now() }),
     'source.inspect': async (pod) => source.inspect(pod),
     'source.connect': async ({ host, port, key }) => {
       await source.connect(host, port, key);

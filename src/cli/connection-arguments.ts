@@ -1,15 +1,10 @@
 import type { ConnectionFlags } from '../kube/connection-flags.ts';
-
-/** A flag's values as they were given: none, one, or all of them in their order. */
-export type Given = (name: string) => readonly string[];
-
-type Refuse = (message: string) => never;
+import type { CommandLine, Refuse } from './command-line.ts';
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** The connection flags out of a command line. Those that were not given, or given empty, are not there. */
-export function connectionOf(given: Given, refuse: Refuse): ConnectionFlags {
-  const last = (name: string): string | undefined => given(name).at(-1) || undefined;
+export function connectionOf({ given, last, refuse }: Pick<CommandLine, 'given' | 'last' | 'refuse'>): ConnectionFlags {
   const timeout = last('request-timeout');
   const fields: { [Name in keyof ConnectionFlags]-?: ConnectionFlags[Name] | undefined } = {
     kubeconfig: last('kubeconfig'),
@@ -49,7 +44,8 @@ function extraOf(pairs: readonly string[], refuse: Refuse): Record<string, strin
   return pairs.length === 0 ? undefined : extra;
 }
 
-function truth(name: string, value: string | undefined, refuse: Refuse): boolean | undefined {
+/** A flag that is true or false; undefined when it was not given. */
+export function truth(name: string, value: string | undefined, refuse: Refuse): boolean | undefined {
   if (value === undefined) return undefined;
   if (/^(1|t|true)$/i.test(value)) return true;
   return /^(0|f|false)$/i.test(value) ? false : refuse(`invalid argument "${value}" for "--${name}" flag: it must be true or false`);

@@ -1,49 +1,73 @@
-import { agentImage } from './agent-image.ts';
-
-/** How a flag is read: with a value, with or without one (`optional`: which is meant by none), or several times. */
-export type FlagKind = 'string' | 'list' | { readonly optional: string };
+/**
+ * How a flag is read: with a value, as true or false, several times, or with or without a value (`optional`: which is
+ * meant by none).
+ */
+export type FlagKind = 'string' | 'number' | 'boolean' | 'list' | { readonly optional: string };
 
 export interface Flag {
   readonly name: string;
   readonly short?: string;
   readonly kind: FlagKind;
-  /** As kubectl's help shows it after the name. */
-  readonly shown: string;
+  /** What is meant when it is not given. */
+  readonly default: string;
+  /** What it means, in sentences. */
   readonly text: string;
+  /** The values that it may have, where they can be counted. One that ends with `=` is the beginning of a value. */
+  readonly values?: readonly string[];
 }
 
-/** Flags of our own. */
-export const ownFlags: readonly Flag[] = [
-  { name: 'agent-image', kind: 'string', shown: `='${agentImage}'`, text: 'The image of the two helper pods. Both clusters must be able to pull it.' },
-  {
-    name: 'dry-run',
-    kind: { optional: 'client' },
-    shown: "='none'",
-    text: 'Must be "none" or "client". If client strategy, only print what would be carried, what would be lost and what is in the way, and touch nothing.',
-  },
-  { name: 'namespace', short: 'n', kind: 'string', shown: "=''", text: 'If present, the namespace scope for this CLI request' },
-  { name: 'output', short: 'o', kind: 'string', shown: "=''", text: 'Output format. One of: (json). It prints one object with all figures.' },
-  { name: 'to', kind: 'string', shown: "=''", text: 'The peered cluster to move the pod to: the name of its virtual node, or its Liqo cluster ID. Required.' },
-  { name: 'version', kind: { optional: 'true' }, shown: '=false', text: 'Print the version of the plugin, and nothing else.' },
-];
+/** The word that one of these flags is given without a value stands for; undefined when it needs one. */
+export function valueOfNone({ kind }: Flag): string | undefined {
+  if (kind === 'boolean') return 'true';
+  return typeof kind === 'object' ? kind.optional : undefined;
+}
 
-/** kubectl's connection flags, with the meaning that they have there. */
+/** As kubectl's help shows a flag: `-n, --namespace=''`. */
+export function shownFlag({ name, short, kind, default: value }: Flag): string {
+  const isQuoted = kind === 'string' || typeof kind === 'object';
+  return `${short ? `-${short}, ` : ''}--${name}=${isQuoted ? `'${value}'` : value}`;
+}
+
+export const namespaceFlag: Flag = { ...valued('namespace', 'If present, the namespace scope for this CLI request'), short: 'n' };
+
+/** kubectl's connection flags, which every command understands, with the meaning and the words that they have there. */
 export const connectionFlags: readonly Flag[] = [
-  ...['as', 'as-uid', 'certificate-authority', 'client-certificate', 'client-key', 'cluster', 'context', 'kubeconfig'].map(valued),
-  ...['password', 'request-timeout', 'tls-server-name', 'token', 'user', 'username'].map(valued),
-  { ...valued('server'), short: 's' },
-  ...['as-group', 'as-user-extra'].map((name) => ({ ...valued(name), kind: 'list' as const })),
-  { ...valued('insecure-skip-tls-verify'), kind: { optional: 'true' } },
-  // Nothing is cached or compressed here, so there is nothing to do for these two.
-  valued('cache-dir'),
-  { ...valued('disable-compression'), kind: { optional: 'true' } },
+  valued('as', 'Username to impersonate for the operation. User could be a regular user or a service account in a namespace.'),
+  { ...valued('as-group', 'Group to impersonate for the operation, this flag can be repeated to specify multiple groups.'), kind: 'list', default: '[]' },
+  valued('as-uid', 'UID to impersonate for the operation.'),
+  { ...valued('as-user-extra', 'User extras to impersonate for the operation, this flag can be repeated to specify multiple values for the same key.'), kind: 'list', default: '[]' },
+  valued('cache-dir', 'Understood for the sake of kubectl. Nothing is cached here.'),
+  valued('certificate-authority', 'Path to a cert file for the certificate authority'),
+  valued('client-certificate', 'Path to a client certificate file for TLS'),
+  valued('client-key', 'Path to a client key file for TLS'),
+  valued('cluster', 'The name of the kubeconfig cluster to use'),
+  valued('context', 'The name of the kubeconfig context to use'),
+  { ...valued('disable-compression', 'Understood for the sake of kubectl. No answer is asked for in compressed form here.'), kind: 'boolean', default: 'false' },
+  {
+    ...valued('insecure-skip-tls-verify', "If true, the server's certificate will not be checked for validity. This will make your HTTPS connections insecure"),
+    kind: 'boolean',
+    default: 'false',
+  },
+  valued('kubeconfig', 'Path to the kubeconfig file to use for CLI requests.'),
+  namespaceFlag,
+  valued('password', 'Password for basic authentication to the API server'),
+  {
+    ...valued(
+      'request-timeout',
+      'The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don\'t timeout requests.',
+    ),
+    default: '30s',
+  },
+  { ...valued('server', 'The address and port of the Kubernetes API server'), short: 's' },
+  valued('tls-server-name', 'Server name to use for server certificate validation. If it is not provided, the hostname used to contact the server is used'),
+  valued('token', 'Bearer token for authentication to the API server'),
+  valued('user', 'The name of the kubeconfig user to use'),
+  valued('username', 'Username for basic authentication to the API server'),
 ];
 
-/** `-h` is not listed, as in kubectl. */
-const helpFlag: Flag = { name: 'help', short: 'h', kind: { optional: 'true' }, shown: '=false', text: '' };
+/** Not listed in a help, as in kubectl. */
+export const helpFlag: Flag = { name: 'help', short: 'h', kind: 'boolean', default: 'false', text: 'Print the help of a command, and do nothing else.' };
 
-export const allFlags: readonly Flag[] = [...ownFlags, ...connectionFlags, helpFlag];
-
-function valued(name: string): Flag {
-  return { name, kind: 'string', shown: "=''", text: '' };
+function valued(name: string, text: string): Flag {
+  return { name, kind: 'string', default: '', text };
 }

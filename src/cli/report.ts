@@ -29,11 +29,6 @@ export function planText(plan: PlanReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** An object on standard output, as kubectl prints one. */
-export function jsonText(value: object): string {
-  return `${JSON.stringify(value, null, 4)}\n`;
-}
-
 function section(title: string, items: readonly string[]): string[] {
   return items.length === 0 ? [] : [title, ...items.map((item) => `  ${item}`)];
 }

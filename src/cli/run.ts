@@ -1,5 +1,6 @@
-import { parseArguments } from './arguments.ts';
 import { version } from './agent-image.ts';
+import { readCommandLine } from './command-line.ts';
+import { moveCommand } from './commands.ts';
 import { helpText } from './help.ts';
 
 /** Where a command writes: data to `out`, everything else to `err`. */
@@ -9,18 +10,9 @@ export interface Streams {
 }
 
 /** Runs one command line. @throws whatever is to be told to the user; nothing is printed for it here */
-export async function runCli(words: readonly string[], { out, err }: Streams): Promise<void> {
-  const args = await parseArguments(words);
-  switch (args.verb) {
-    case 'help':
-      out.write(helpText());
-      return;
-    case 'version':
-      out.write(`kubectl-migrate v${version}\n`);
-      return;
-    case 'migrate': {
-      const { migrateCommand } = await import('../commands/migrate.ts');
-      await migrateCommand(args, { out, err });
-    }
-  }
+export async function runCli(words: readonly string[], streams: Streams): Promise<void> {
+  const line = await readCommandLine(words);
+  if (line.last('help') === 'true' || words.length === 0) streams.out.write(helpText(line.command));
+  else if (line.command === moveCommand && line.last('version') === 'true') streams.out.write(`kubectl-migrate v${version}\n`);
+  else await line.command.run(line, streams);
 }

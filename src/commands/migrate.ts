@@ -1,9 +1,13 @@
 import { inspect } from 'node:util';
-import type { MigrateArguments } from '../cli/arguments.ts';
+import { eventLines } from '../cli/event-lines.ts';
 import { onInterruption } from '../cli/interruption.ts';
 import { openLogFile, type LogFile } from '../cli/log-file.ts';
-import { progressOn } from '../cli/progress.ts';
-import { jsonText, lastLine, planText } from '../cli/report.ts';
+import type { MigrateArguments } from '../cli/migrate-arguments.ts';
+import { movedResult } from '../cli/moved-result.ts';
+import { printed } from '../cli/output/printed.ts';
+import { printable } from '../cli/printable.ts';
+import { progressOn } from '../cli/progress/progress-on.ts';
+import { lastLine, planText } from '../cli/report.ts';
 import type { Streams } from '../cli/run.ts';
 import { MigrateError } from '../errors.ts';
 import { openConnection } from '../kube/connection.ts';
@@ -26,7 +30,7 @@ async function dryRun(request: MigrationRequest, args: MigrateArguments, { out, 
   const { signal, release } = onInterruption(err, () => undefined);
   try {
     const report = await plan(request, signal);
-    out.write(args.output === 'json' ? jsonText(report) : planText(report));
+    out.write(await printed(args.output, { data: report, names: [`pod/${report.pod}`], text: () => planText(report) }));
     if (report.blocks.length > 0) throw new MigrateError('refused', `pod ${report.namespace}/${report.pod} cannot be migrated as it is`);
   } catch (error) {
     if (signal.aborted) throw new MigrateError('interrupted', 'stopped', { cause: error });
@@ -43,20 +47,27 @@ async function run(request: MigrationRequest, args: MigrateArguments, { out, err
   const log = openLogFile(request.namespace, request.pod);
   const progress = await progressOn(err, process.env);
   say = progress.say;
+  const events = args.isEvents ? eventLines(out) : undefined;
   const onEvent: OnEvent = (event) => {
     log.write(event);
     progress.onEvent(event);
+    events?.onEvent(event);
   };
   try {
     const report = await migrate(request, onEvent, signal);
     await progress.end();
-    for (const note of report.notes) err.write(`note: ${note}\n`);
+    for (const note of report.notes) err.write(`note: ${printable(note)}\n`);
     err.write(lastLine(report, err));
-    out.write(args.output === 'json' ? jsonText(report) : `pod/${report.pod} migrated\n`);
+    if (events) events.result(report);
+    else out.write(await printed(args.output, movedResult(report)));
+    // The pod has moved, whatever becomes of its picture.
+    await args.timeline?.write(report, err).catch((error: unknown) => err.write(`note: the timeline was not written: ${printable((error as Error).message)}\n`));
     log.remove();
   } catch (error) {
     await progress.end();
-    throw logged(error, log);
+    const told = logged(error, log);
+    events?.error(told);
+    throw told;
   } finally {
     release();
   }

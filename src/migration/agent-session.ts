@@ -4,18 +4,29 @@ import type { KubeConnection } from '../kube/connection.ts';
 import { exec } from '../kube/exec.ts';
 import { waitFor } from '../kube/wait.ts';
 import type { Pod } from '../kube/types.ts';
-import type { AgentCalls, AgentEvent } from '../protocol/agent-calls.ts';
+import type { AgentCalls } from '../protocol/agent-calls.ts';
+import { checkedEvent, type AgentEvent } from '../protocol/agent-events.ts';
 import { RpcClient } from '../protocol/rpc.ts';
 import { agentCommand, agentContainer } from './helper-pods.ts';
 
 /** A conversation with the agent in a helper pod. */
 export interface AgentSession {
   readonly pod: Pod;
+  readonly clock: AgentClock;
+  /** Has all that the agent tells from now on given to the listener. @returns what ends that */
+  listen: (listener: (event: AgentEvent) => void) => () => void;
   /** @throws Error with the agent's own words */
   call: <Name extends keyof AgentCalls>(name: Name, params: AgentCalls[Name]['params'], deadlineMs: number) => Promise<AgentCalls[Name]['result']>;
   /** Settles (never rejects) when the conversation has ended, with the reason. */
   readonly closed: Promise<Error>;
   close: () => void;
+}
+
+/** How an agent's clock differs from ours, ms. */
+export interface AgentClock {
+  readonly aheadMs: number;
+  /** How wrong that may be: half of the time that the question and its answer took. */
+  readonly errorMs: number;
 }
 
 const startDeadlineMs = 120_000;
@@ -63,7 +74,7 @@ function requireHope(connection: KubeConnection, { metadata, status }: Pod): voi
 }
 
 /** Opens the conversation, through exec. @throws Error when the agent cannot be reached within some seconds */
-export async function openSession(connection: KubeConnection, pod: Pod, onEvent: (event: AgentEvent) => void, signal: AbortSignal): Promise<AgentSession> {
+export async function openSession(connection: KubeConnection, pod: Pod, signal: AbortSignal): Promise<AgentSession> {
   const { name, namespace = '' } = pod.metadata;
   const target = { namespace, pod: name, container: agentContainer, command: [...agentCommand, 'attach'] };
   for (let attempt = 1; ; attempt++) {
@@ -71,19 +82,39 @@ export async function openSession(connection: KubeConnection, pod: Pod, onEvent:
       // A session outlives the user's wish to stop: taking everything back goes through it.
       const session = await exec(connection, target, new AbortController().signal);
       session.stderr.resume();
-      const client = new RpcClient({ input: session.stream, output: session.stream }, `the agent in ${namespace}/${name}`, (event) => onEvent(event as AgentEvent));
-      const opened: AgentSession = {
+      const listeners = new Set<(event: AgentEvent) => void>();
+      const client = new RpcClient({ input: session.stream, output: session.stream }, `the agent in ${namespace}/${name}`, (told) => {
+        const event = checkedEvent(told);
+        if (event) for (const listener of listeners) listener(event);
+      });
+      const call: AgentSession['call'] = async (called, params, deadlineMs) => client.call(called, params, deadlineMs);
+      return {
         pod,
-        call: async (call, params, deadlineMs) => client.call(call, params, deadlineMs),
+        clock: await compareClocks(call),
+        call,
+        listen: (listener) => {
+          listeners.add(listener);
+          return () => void listeners.delete(listener);
+        },
         closed: client.closed,
         close: session.close,
       };
-      await opened.call('hello', null, 5_000);
-      return opened;
     } catch (error) {
       signal.throwIfAborted();
       if (attempt >= 10) throw error;
       await delay(300, undefined, { signal });
     }
   }
+}
+
+/** The quickest of a few answers tells most: the agent looked at its clock somewhere within it. */
+async function compareClocks(call: AgentSession['call']): Promise<AgentClock> {
+  const samples: AgentClock[] = [];
+  for (let question = 0; question < 3; question++) {
+    const from = performance.now();
+    const { now } = await call('hello', null, 5_000);
+    const errorMs = (performance.now() - from) / 2;
+    samples.push({ aheadMs: now - (performance.timeOrigin + from + errorMs), errorMs });
+  }
+  return samples.reduce((best, sample) => (sample.errorMs < best.errorMs ? sample : best));
 }

@@ -1,20 +1,37 @@
 import { MigrateError } from '../errors.ts';
 import type { OnEvent, StepName, StepReport } from './contract.ts';
+import type { TimelineRecorder } from './timeline.ts';
 
+/** What the work of a step found out about itself. */
 interface Measures {
   readonly bytes?: number;
-  readonly parts?: readonly StepReport[];
+  /** When others measured it better than the time between the step's begin and its end. */
+  readonly ms?: number;
+  /** When it was over already (performance.now()). */
+  readonly endedAt?: number;
+}
+
+/** What the work of a step can tell while it goes on. */
+export interface StepVoice {
+  readonly say: (message: string) => void;
+  /** @param about how much it will be in the end */
+  readonly moved: (bytes: number, about: number) => void;
+  /** The step is over, and the same work goes on as the next one. */
+  readonly turnTo: (next: StepName, measures: Measures) => void;
 }
 
 /** Runs the steps of a migration, measures them and tells about them. */
 export class StepClock {
   readonly #onEvent: OnEvent;
+  readonly #timeline: TimelineRecorder;
   readonly #signal: AbortSignal;
   readonly #start = performance.now();
   readonly steps: StepReport[] = [];
+  #current: { readonly step: StepName; readonly start: number } | undefined;
 
-  constructor(onEvent: OnEvent, signal: AbortSignal) {
+  constructor(onEvent: OnEvent, timeline: TimelineRecorder, signal: AbortSignal) {
     this.#onEvent = onEvent;
+    this.#timeline = timeline;
     this.#signal = signal;
   }
 
@@ -23,29 +40,47 @@ export class StepClock {
   }
 
   /**
-   * @param work gets a way to tell what it is at. Its result may tell the `bytes` that it moved, or the `parts` that it
-   *   consisted of, when others measured them
+   * @param work may return the measures of the step, or of the last one that it turned to
    * @throws MigrateError (interrupted) when the user stopped it, else what the work throws
    */
-  async step<T>(step: StepName, work: (say: (message: string) => void) => Promise<T>): Promise<T> {
-    const start = performance.now();
-    this.#onEvent({ type: 'step-started', step });
+  async step<T>(step: StepName, work: (voice: StepVoice) => Promise<T>): Promise<T> {
+    this.#begin(step);
     try {
       this.#throwIfStopped();
-      const result = await work((message) => this.#onEvent({ type: 'step-progress', step, message }));
-      const { bytes = 0, parts = [{ name: step, ms: performance.now() - start, bytes }] } = (result ?? {}) as Measures;
-      for (const part of parts) this.#record(part);
+      const result = await work({
+        say: (message) => this.#tell((current) => ({ type: 'step-progress', step: current, message })),
+        moved: (bytes, about) => this.#tell((current) => ({ type: 'step-bytes', step: current, bytes, about })),
+        turnTo: (next, measures) => {
+          this.#end(measures);
+          this.#begin(next);
+        },
+      });
+      this.#end((result ?? {}) as Measures);
       return result;
     } catch (error) {
-      this.#onEvent({ type: 'step-failed', step, ms: performance.now() - start, message: (error as Error).message });
+      const { message } = error as Error;
+      this.#tell((current, start) => ({ type: 'step-failed', step: current, ms: performance.now() - start, message }));
       this.#throwIfStopped();
       throw error;
     }
   }
 
-  #record({ name, ms, bytes }: StepReport): void {
-    this.steps.push({ name, ms: Math.round(ms), bytes });
-    this.#onEvent({ type: 'step-done', step: name, ms, bytes });
+  #begin(step: StepName): void {
+    this.#current = { step, start: performance.now() };
+    this.#onEvent({ type: 'step-started', step });
+  }
+
+  #end(measures: Measures): void {
+    this.#tell((step, start) => {
+      const { endedAt = performance.now(), ms = endedAt - start, bytes = 0 } = measures;
+      this.steps.push({ name: step, ms: Math.round(ms), bytes });
+      this.#timeline.stepEnded(step, ms, endedAt);
+      return { type: 'step-done', step, ms, bytes };
+    });
+  }
+
+  #tell(event: (step: StepName, start: number) => Parameters<OnEvent>[0]): void {
+    if (this.#current) this.#onEvent(event(this.#current.step, this.#current.start));
   }
 
   #throwIfStopped(): void {

@@ -1,4 +1,6 @@
 import type { KubeConnection } from '../kube/connection.ts';
+import type { Stage } from '../protocol/agent-events.ts';
+import type { Timeline, TimelineSpan } from './timeline.ts';
 
 /** The steps of a migration, in their order. */
 export const stepNames = ['plan', 'prepare', 'precopy', 'standby', 'checkpoint', 'restore', 'commit', 'cutover', 'cleanup'] as const;
@@ -15,10 +17,16 @@ export interface MigrationRequest {
 }
 
 export type MigrationEvent =
+  | { readonly type: 'started'; readonly migration: string; readonly pod: string; readonly namespace: string; readonly to: string }
   | { readonly type: 'step-started'; readonly step: StepName }
   | { readonly type: 'step-progress'; readonly step: StepName; readonly message: string }
+  /** What was moved by now, and about how much it will be. */
+  | { readonly type: 'step-bytes'; readonly step: StepName; readonly bytes: number; readonly about: number }
   | { readonly type: 'step-done'; readonly step: StepName; readonly ms: number; readonly bytes: number }
   | { readonly type: 'step-failed'; readonly step: StepName; readonly ms: number; readonly message: string }
+  /** Where the frozen part has got to: from `frozen` to `running` the pod stands still. */
+  | { readonly type: 'stage'; readonly stage: Stage }
+  | ({ readonly type: 'span' } & TimelineSpan)
   /** Something the user should know: carried or lost, or how a roll-back goes. */
   | { readonly type: 'notice'; readonly message: string }
   /** For the log alone. */
@@ -47,6 +55,7 @@ export interface MigrationReport {
   readonly steps: readonly StepReport[];
   /** What is not as it was, item by item. */
   readonly notes: readonly string[];
+  readonly timeline: Timeline;
 }
 
 export interface Reason {

@@ -6,8 +6,10 @@ import { makePlan, requireUnblocked } from './plan.ts';
 import { checkpoint } from './steps/checkpoint.ts';
 import { cleanup } from './steps/cleanup.ts';
 import { cutover } from './steps/cutover.ts';
+import { precopy } from './steps/precopy.ts';
 import { prepare } from './steps/prepare.ts';
 import { standby } from './steps/standby.ts';
+import { TimelineRecorder } from './timeline.ts';
 import { UndoList } from './undo.ts';
 
 /** What a migration would do; reads only. */
@@ -24,22 +26,26 @@ export async function plan(request: MigrationRequest, signal: AbortSignal): Prom
  */
 export async function migrate(request: MigrationRequest, onEvent: OnEvent, signal: AbortSignal): Promise<MigrationReport> {
   const id = randomBytes(4).toString('hex');
-  const clock = new StepClock(onEvent, signal);
+  const timeline = new TimelineRecorder(onEvent);
+  const clock = new StepClock(onEvent, timeline, signal);
   const undo = new UndoList();
-  onEvent({ type: 'log', message: `migration ${id}: pod ${request.namespace}/${request.pod} to ${request.to}` });
+  onEvent({ type: 'started', migration: id, pod: request.pod, namespace: request.namespace, to: request.to });
   try {
     const planned = await clock.step('plan', async () => {
       const made = await makePlan(request, signal);
       requireUnblocked(made);
       return { ...made, id };
     });
-    const ready = await clock.step('prepare', async (say) => prepare(planned, request, undo, say, onEvent, signal));
-    await clock.step('precopy', async () => ready.source.call('source.precopy', null, 3_600_000));
-    const waiting = await clock.step('standby', async () => standby(ready, undo, signal));
-    const moved = await checkpoint(waiting, clock, undo, signal);
+    const ready = await clock.step('prepare', async ({ say }) => prepare(planned, request, undo, say, onEvent, signal));
+    timeline.follow('source', ready.source);
+    timeline.follow('target', ready.target);
+    await clock.step('precopy', async ({ moved }) => precopy(ready, moved));
+    const waiting = await clock.step('standby', async ({ say }) => standby(ready, undo, say, signal));
+    const moved = await checkpoint(waiting, clock, undo, onEvent, signal);
+    timeline.frozen(moved.frozenMs);
     // The target runs and the source never will again: from here there is only forward, whatever the user presses.
     undo.forget();
-    const left = await clock.step('cutover', async (say) => cutover(waiting, say));
+    const left = await clock.step('cutover', async ({ say }) => cutover(waiting, say));
     await clock.step('cleanup', async () => cleanup(ready));
     return {
       pod: request.pod,
@@ -52,6 +58,7 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
       bytes: clock.steps.reduce((sum, { bytes }) => sum + bytes, 0),
       steps: clock.steps,
       notes: [...planned.report.loses, ...moved.notes, ...left.notes],
+      timeline: timeline.timeline,
     };
   } catch (error) {
     throw await takeBack(error as Error, undo, id, onEvent);

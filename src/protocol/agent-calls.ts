@@ -39,6 +39,8 @@ export interface Inspection {
   readonly facts: NodeFacts;
   /** Bytes of memory that a checkpoint of the whole pod would hold, about. */
   readonly memoryBytes: number;
+  /** Bytes of the files that travel, as they are now. */
+  readonly fileBytes: number;
   /** What makes a checkpoint impossible. */
   readonly blocks: readonly Finding[];
 }
@@ -55,16 +57,13 @@ export interface AwaitedPod {
 export interface CheckpointResult {
   /** From the first freeze until the target's word that all runs again, by the source's clock. */
   readonly frozenMs: number;
-  readonly checkpointMs: number;
-  readonly restoreMs: number;
-  readonly commitMs: number;
   readonly bytes: number;
 }
 
 /** Calls: name, parameters, result. */
 export interface AgentCalls {
-  /** Answers at once: the conversation works. */
-  'hello': { params: null; result: null };
+  /** Answers at once, with the agent's clock (ms since 1970): the conversation works. */
+  'hello': { params: null; result: { now: number } };
   'source.inspect': { params: PodOnNode; result: Inspection };
   'source.connect': { params: { host: string; port: number; key: string }; result: null };
   'source.precopy': { params: null; result: { bytes: number } };
@@ -81,8 +80,3 @@ export interface AgentCalls {
   'target.abort': { params: null; result: null };
   'cleanup': { params: null; result: null };
 }
-
-export type AgentEvent =
-  | { type: 'log'; message: string }
-  | { type: 'stage'; stage: 'frozen' | 'dumped' | 'sent' | 'held' | 'committed' | 'running'; bytes?: number }
-  | { type: 'bytes'; bytes: number };

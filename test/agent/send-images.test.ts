@@ -42,7 +42,7 @@ async function dumpOf(container: string, finished: Promise<unknown>): Promise<Ru
 test('what grows is followed to its end, and what CRIU may rewrite is sent as it is in the end', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const dump = await dumpOf('a', promise);
-  const sending = sendImages(link, [dump], Promise.resolve());
+  const sending = sendImages(link, [dump], Promise.resolve(), () => undefined);
   while (!content.has('a/pages-1.img')) await new Promise((next) => setTimeout(next, 1));
   await appendFile(join(dump.images, 'pages-1.img'), ', all of them');
   await writeFile(join(dump.images, 'core-1.img'), 'final');
@@ -56,7 +56,7 @@ test('what grows is followed to its end, and what CRIU may rewrite is sent as it
 test('the containers are told to be complete in their order, and not before the files of the pod are there', async () => {
   const files = Promise.withResolvers<void>();
   const dumps = [await dumpOf('a', Promise.resolve()), await dumpOf('b', Promise.resolve())];
-  const sending = sendImages(link, dumps, files.promise);
+  const sending = sendImages(link, dumps, files.promise, () => undefined);
   while (!sent.includes('end b/pages-1.img')) await new Promise((next) => setTimeout(next, 1));
   expect(sent.filter((line) => /restorable|checkpointed/.test(line))).toEqual([]);
   files.resolve();
@@ -69,7 +69,7 @@ test('the containers are told to be complete in their order, and not before the 
 test('what a restore begins with goes before the pages that are still to be sent', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const dumps = [await dumpOf('a', Promise.resolve()), await dumpOf('b', promise)];
-  const sending = sendImages(link, dumps, Promise.resolve());
+  const sending = sendImages(link, dumps, Promise.resolve(), () => undefined);
   while (!sent.includes('restorable a')) await new Promise((next) => setTimeout(next, 1));
   resolve();
   await sending;
@@ -80,7 +80,7 @@ test('what a restore begins with goes before the pages that are still to be sent
 test('a dump that fails ends it with its reason, and its container is never told to be complete', async () => {
   const { promise, reject } = Promise.withResolvers<void>();
   const dumps = [await dumpOf('a', new Promise(() => undefined)), await dumpOf('b', promise)];
-  const sending = sendImages(link, dumps, Promise.resolve());
+  const sending = sendImages(link, dumps, Promise.resolve(), () => undefined);
   reject(new Error('CRIU said no'));
   await expect(sending).rejects.toThrow('CRIU said no');
   expect(sent.filter((line) => line.startsWith('checkpointed'))).toEqual([]);

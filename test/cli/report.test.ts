@@ -6,7 +6,7 @@ import { KubeError } from '../../src/kube/errors.ts';
 import type { PlanReport } from '../../src/migration/contract.ts';
 import { Terminal } from './terminal.ts';
 
-const report = { pod: 'web-0', namespace: 'demo', from: 'home-1', to: 'away', node: 'away-2', frozenMs: 517, totalMs: 7912, bytes: 130_900_000, steps: [], notes: [] };
+const report = { pod: 'web-0', namespace: 'demo', from: 'home-1', to: 'away', node: 'away-2', frozenMs: 517, totalMs: 7912, bytes: 130_900_000, steps: [], notes: [], timeline: { spans: [], errorMs: { source: 0, target: 0 } } };
 
 const plan: PlanReport = {
   pod: 'web-0',

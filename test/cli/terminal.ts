@@ -4,11 +4,12 @@ import { Writable } from 'node:stream';
 export class Terminal extends Writable {
   readonly isTTY: boolean;
   readonly columns = 120;
-  readonly rows = 40;
+  readonly rows: number;
   text = '';
 
-  constructor(isTTY: boolean) {
+  constructor(isTTY: boolean, rows = 40) {
     super();
+    this.rows = rows;
     this.isTTY = isTTY;
   }
 

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Finding, Inspection } from '../../protocol/agent-calls.ts';
+import { snapshotTree, type Tree } from '../files/tree.ts';
 import { nodeFacts } from '../node/facts.ts';
 import { hostProc } from '../node/host.ts';
 import type { NodeContainer } from '../runc/container.ts';
@@ -20,7 +21,7 @@ export async function inspect(pod: SourcePod): Promise<Inspection> {
     }
     blocks.push(...(await foreignFindings(container)));
   }
-  return { facts: await nodeFacts(), memoryBytes, blocks };
+  return { facts: await nodeFacts(), memoryBytes, fileBytes: sum(pod.trees.map(treeBytes)), blocks };
 }
 
 function frozenFindings(container: NodeContainer): Finding[] {
@@ -89,7 +90,15 @@ function openFiles(pid: number): string[] {
 function memoryOf(pid: number): number {
   const rollup = read(`${hostProc}/${pid}/smaps_rollup`);
   const kilobytes = ['Private_Dirty', 'Shared_Dirty', 'Swap'].map((key) => Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0));
-  return kilobytes.reduce((sum, one) => sum + one, 0) * 1024;
+  return sum(kilobytes) * 1024;
+}
+
+function treeBytes(tree: Tree): number {
+  return sum([...snapshotTree(tree).values()].map(({ kind, bytes }) => (kind === 'file' ? bytes : 0)));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }
 
 function commandOf(pid: number): string {

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import type { AgentEvent, CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
+import type { CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
+import { timed, type Tell } from '../clock.ts';
 import { runOnHost } from '../node/host.ts';
 import { install } from '../node/install.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
@@ -13,6 +14,7 @@ import { prepareDump, untilNoDump, type Dump } from './dump.ts';
 import { inspect } from './inspect.ts';
 import { PodFiles } from './pod-files.ts';
 import { findPod, type SourcePod } from './pod.ts';
+import { tellBytes, tellStages } from './progress.ts';
 import { sendImages, type RunningDump } from './send-images.ts';
 import { TargetProgress } from './target-progress.ts';
 
@@ -22,7 +24,7 @@ import { TargetProgress } from './target-progress.ts';
  */
 export class SourceMigration {
   readonly #id: string;
-  readonly #emit: (event: AgentEvent) => void;
+  readonly #tell: Tell;
   readonly #files = new PodFiles();
   readonly #target = new TargetProgress();
   #ref: PodOnNode | undefined;
@@ -32,9 +34,9 @@ export class SourceMigration {
   #dumping: Promise<unknown> = Promise.resolve();
   #isAborted = false;
 
-  constructor(id: string, emit: (event: AgentEvent) => void) {
+  constructor(id: string, tell: Tell) {
     this.#id = id;
-    this.#emit = emit;
+    this.#tell = tell;
   }
 
   async inspect(ref: PodOnNode): Promise<Inspection> {
@@ -58,10 +60,15 @@ export class SourceMigration {
   async precopy(): Promise<{ bytes: number }> {
     const link = this.#connected();
     const { trees } = await this.#look();
-    await this.#target.unlessItFails(this.#files.sendBase(link, trees));
-    link.send({ type: 'precopied' });
-    await this.#target.reaches('precopied');
-    return { bytes: link.sent.bytes };
+    const stop = tellBytes(this.#tell, link);
+    try {
+      await this.#target.unlessItFails(timed(this.#tell, 'send-files', undefined, async () => this.#files.sendBase(link, trees)));
+      link.send({ type: 'precopied' });
+      await this.#target.reaches('precopied');
+      return { bytes: link.sent.bytes };
+    } finally {
+      stop();
+    }
   }
 
   /**
@@ -75,47 +82,39 @@ export class SourceMigration {
     const { containers } = await this.#look();
     const runtime = await findRuntime();
     const dumps = await Promise.all(containers.map(async (container) => prepareDump(this.#id, container, runtime)));
-    const before = link.sent.bytes;
+    const stop = tellBytes(this.#tell, link);
     try {
       this.#requireWanted();
-      const start = performance.now();
+      const reached = tellStages(this.#tell, link);
       this.#state = 'frozen';
-      await freezeTogether(containers);
-      this.#emit({ type: 'stage', stage: 'frozen' });
+      await timed(this.#tell, 'freeze', undefined, async () => freezeTogether(containers));
+      reached('frozen');
 
       const { trees } = await this.#look();
       const running = this.#startDumps(dumps);
-      const filesSent = this.#files.sendLast(link, trees, containers);
-      await this.#target.unlessItFails(Promise.all([filesSent, sendImages(link, running, filesSent)]));
+      const filesSent = timed(this.#tell, 'send-files', undefined, async () => this.#files.sendLast(link, trees, containers));
+      await this.#target.unlessItFails(Promise.all([filesSent, sendImages(link, running, filesSent, this.#tell)]));
       requireFrozen(containers);
       link.send({ type: 'complete', ...link.sent });
-      const sent = performance.now();
-      this.#emit({ type: 'stage', stage: 'sent', bytes: link.sent.bytes - before });
+      reached('sent');
 
       await this.#target.reaches('held');
-      const held = performance.now();
-      this.#emit({ type: 'stage', stage: 'held' });
+      reached('held');
 
       this.#requireWanted();
       requireFrozen(containers);
       writeCommitRecord(this.#id, this.#ref?.uid ?? '');
       this.#state = 'committed';
       link.send({ type: 'commit' });
-      this.#emit({ type: 'stage', stage: 'committed' });
+      reached('committed');
 
       await this.#target.reaches('running');
-      const end = performance.now();
-      this.#emit({ type: 'stage', stage: 'running' });
-      return {
-        frozenMs: end - start,
-        checkpointMs: sent - start,
-        restoreMs: held - sent,
-        commitMs: end - held,
-        bytes: link.sent.bytes - before,
-      };
+      return reached('running');
     } catch (error) {
       await this.abort(error as Error);
       throw error;
+    } finally {
+      stop();
     }
   }
 
@@ -180,7 +179,7 @@ export class SourceMigration {
       this.#requireWanted();
       await dump.run();
     };
-    const running = dumps.map((dump) => ({ ...dump, finished: limit(async () => start(dump)) }));
+    const running = dumps.map((dump) => ({ ...dump, finished: limit(async () => timed(this.#tell, 'dump', dump.container, async () => start(dump))) }));
     this.#dumping = Promise.allSettled(running.map(({ finished }) => finished));
     return running;
   }

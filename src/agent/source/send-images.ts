@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isPages } from '../../protocol/frames.ts';
+import { now, tellSpan, type Tell } from '../clock.ts';
 import type { FileSender, PeerLink } from '../peer/link.ts';
 
 const chunkBytes = 1 << 20;
@@ -22,7 +23,7 @@ export interface RunningDump {
  * @param filesSent when the pod's files are at the target; no container is told to be restorable before
  * @throws Error when a dump failed; nothing more is sent then
  */
-export async function sendImages(link: PeerLink, dumps: readonly RunningDump[], filesSent: Promise<unknown>): Promise<void> {
+export async function sendImages(link: PeerLink, dumps: readonly RunningDump[], filesSent: Promise<unknown>, tell: Tell): Promise<void> {
   const folders = dumps.map((dump) => new ImageFolder(link, dump));
   const told: Promise<void>[] = [];
   try {
@@ -30,7 +31,10 @@ export async function sendImages(link: PeerLink, dumps: readonly RunningDump[], 
       const begun = await firstThat(left, async (folder) => folder.sendAllButPages());
       if (begun) told.push(filesSent.then(() => link.send({ type: 'restorable', container: begun.container })));
       const moved = await firstThat(left, async (folder) => folder.sendSomePages());
-      if (moved?.isSent) told.push(filesSent.then(() => link.send({ type: 'checkpointed', container: moved.container })));
+      if (moved?.isSent) {
+        tellSpan(tell, 'send-images', moved.container, moved.begunAt, now());
+        told.push(filesSent.then(() => link.send({ type: 'checkpointed', container: moved.container })));
+      }
       if (!begun && !moved) await Promise.race([...left.map(({ ended }) => ended), delay(2)]);
     }
     await Promise.all(told);
@@ -56,6 +60,8 @@ class ImageFolder {
   /** Settles when CRIU has ended, one way or the other; rejections come out of {@link sendAllButPages}. */
   readonly ended: Promise<void>;
   isSent = false;
+  /** When the first of its files was opened. */
+  begunAt = 0;
   #isBegun = false;
   readonly #link: PeerLink;
   readonly #folder: string;
@@ -108,6 +114,7 @@ class ImageFolder {
   }
 
   #openImage(name: string): OpenImage {
+    this.begunAt ||= now();
     return { fd: openSync(`${this.#folder}/${name}`, 'r'), sender: this.#link.openFile(this.container, 'image', name) };
   }
 }

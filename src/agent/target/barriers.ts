@@ -25,9 +25,14 @@ export class Barriers {
     return this.#at(barrier).size === this.#containers;
   }
 
-  /** @param container the only one to let go; without it all that wait there */
-  open(barrier: Barrier, container?: string): void {
-    for (const hook of this.#at(barrier).values()) if (container === undefined || hook.container === container) hook.release();
+  /**
+   * @param container the only one to let go; without it all that wait there
+   * @returns whether somebody waited
+   */
+  open(barrier: Barrier, container?: string): boolean {
+    const waiting = [...this.#at(barrier).values()].filter((hook) => container === undefined || hook.container === container);
+    for (const hook of waiting) hook.release();
+    return waiting.length > 0;
   }
 
   /** Every CRIU that waits gives up. */

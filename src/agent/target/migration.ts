@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AwaitedPod, NodeFacts } from '../../protocol/agent-calls.ts';
 import type { PeerMessage } from '../../protocol/frames.ts';
+import { timed, type Tell } from '../clock.ts';
 import { firstError } from '../criu/log.ts';
 import { nodeFacts } from '../node/facts.ts';
 import { onHost } from '../node/host.ts';
@@ -12,6 +13,7 @@ import { makeNoop } from './bundle.ts';
 import { liftLimits } from './limits.ts';
 import { PodFolders } from './pod-folders.ts';
 import { Receiver } from './receiver.ts';
+import { RestoreSpans } from './restore-spans.ts';
 import { prepareRestore } from './restore.ts';
 import type { HeldCreate, HeldHook } from './shim-server.ts';
 import { StandIn } from './stand-in.ts';
@@ -30,6 +32,8 @@ const longRefusalSeconds = 7 * 24 * 3600;
  */
 export class TargetMigration {
   readonly #id: string;
+  readonly #tell: Tell;
+  readonly #spans: RestoreSpans;
   #link: PeerLink | undefined;
   #receiver: Receiver | undefined;
   #awaited: AwaitedPodWithAddresses | undefined;
@@ -50,8 +54,10 @@ export class TargetMigration {
   readonly #armed = Promise.withResolvers<string>();
   readonly #finished = Promise.withResolvers<void>();
 
-  constructor(id: string) {
+  constructor(id: string, tell: Tell) {
     this.#id = id;
+    this.#tell = tell;
+    this.#spans = new RestoreSpans(tell);
     this.#armed.promise.catch(() => undefined);
     this.#finished.promise.catch(() => undefined);
   }
@@ -171,7 +177,7 @@ export class TargetMigration {
       case 'checkpointed':
         this.#receiving().onMessage(message);
         this.#checkpointed.add(message.container);
-        this.#barriers?.open('post-setup-namespaces', message.container);
+        if (this.#barriers?.open('post-setup-namespaces', message.container)) this.#spans.enter(message.container, 'fill');
         break;
       case 'complete':
         this.#receiving().onMessage(message);
@@ -182,6 +188,7 @@ export class TargetMigration {
         if (!this.#isAllHeld) throw new Error('the source commits before all is held');
         this.#phase = 'running';
         this.#barriers?.open('pre-resume');
+        this.#spans.enterAll('resume');
         this.#link?.send({ type: 'ready', stage: 'running' });
         break;
       case 'failed':
@@ -218,7 +225,7 @@ export class TargetMigration {
   /** The first container tells where the kubelet keeps the new pod's volumes: what was sent before can go there now. */
   async #prepare(create: HeldCreate): Promise<void> {
     try {
-      await this.#foldersOf(create).unpackBase(create);
+      await timed(this.#tell, 'unpack', create.container, async () => this.#foldersOf(create).unpackBase(create));
       this.#armed.resolve(create.podUid);
     } catch (error) {
       this.#fail((error as Error).message);
@@ -236,7 +243,7 @@ export class TargetMigration {
     this.#started.set(create.container, create.containerId);
     try {
       const folders = this.#foldersOf(create);
-      await folders.unpackLast(create);
+      await timed(this.#tell, 'unpack', create.container, async () => folders.unpackLast(create));
       const { addresses } = this.#required();
       const { environment, options } = await prepareRestore(this.#id, create, {
         socket: this.#standIn?.socket ?? '',
@@ -244,6 +251,7 @@ export class TargetMigration {
       });
       const sandbox = sandboxOf(await readSpec(create.bundle));
       this.#putBack.push(liftLimits(create.bundle, runcRoot, create.containerId, sandbox));
+      this.#spans.enter(create.container, 'build');
       create.restore(environment, options);
     } catch (error) {
       this.#fail(`cannot restore container ${create.container}: ${(error as Error).message}`);
@@ -260,12 +268,18 @@ export class TargetMigration {
         hook.release();
         break;
       case 'post-setup-namespaces':
+        this.#spans.enter(hook.container, this.#checkpointed.has(hook.container) ? 'fill' : 'await-pages');
         if (this.#checkpointed.has(hook.container)) hook.release();
         break;
       case 'post-restore':
-        if (this.#barriers?.isFull('post-restore')) this.#barriers.open('post-restore');
+        this.#spans.enter(hook.container, 'await-others');
+        if (this.#barriers?.isFull('post-restore')) {
+          this.#barriers.open('post-restore');
+          this.#spans.enterAll('finish');
+        }
         break;
       case 'pre-resume':
+        this.#spans.enter(hook.container, 'await-commit');
         this.#tellIfAllIsHeld();
         break;
     }
@@ -286,6 +300,7 @@ export class TargetMigration {
       const log = onHost(`${stagingDir(this.#id)}/work-${container}/restore.log`);
       return this.#fail(`cannot restore container ${container}: ${(await firstError(log)) ?? `runc exited with ${code}`}`);
     }
+    this.#spans.leave(container);
     this.#exited.add(container);
     if (this.#exited.size === this.#required().containers.length) this.#finished.resolve();
   }

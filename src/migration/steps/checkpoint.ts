@@ -1,7 +1,8 @@
 import { MigrateError } from '../../errors.ts';
 import type { CheckpointResult } from '../../protocol/agent-calls.ts';
-import type { StepClock } from '../clock.ts';
-import type { StepReport } from '../contract.ts';
+import type { AgentEvent } from '../../protocol/agent-events.ts';
+import type { StepClock, StepVoice } from '../clock.ts';
+import type { OnEvent } from '../contract.ts';
 import { rescueSource } from '../rescue.ts';
 import type { UndoList } from '../undo.ts';
 import type { Standby } from './standby.ts';
@@ -15,33 +16,53 @@ const deadlineMs = 300_000;
  *
  * @throws MigrateError: `in-doubt` when the source committed and the target did not confirm that all runs
  */
-export async function checkpoint(standby: Standby, clock: StepClock, undo: UndoList, signal: AbortSignal): Promise<CheckpointResult & { notes: readonly string[] }> {
-  const { source, target } = standby;
+export async function checkpoint(
+  standby: Standby,
+  clock: StepClock,
+  undo: UndoList,
+  onEvent: OnEvent,
+  signal: AbortSignal,
+): Promise<Pick<CheckpointResult, 'frozenMs'> & { notes: readonly string[] }> {
+  const { source, target, inspection } = standby;
   const stop = (): void => void source.call('source.abort', null, 30_000).catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
+  let unfollow = (): void => undefined;
   try {
-    return await clock.step('checkpoint', async (say) => {
-      say('the pod stands still');
-      const result = await source.call('source.checkpoint', null, deadlineMs);
+    return await clock.step('checkpoint', async (voice) => {
+      voice.say('freezing');
+      const progress = frozenSteps(voice, onEvent, inspection.memoryBytes);
+      unfollow = source.listen(progress.onAgentEvent);
+      const { frozenMs } = await source.call('source.checkpoint', null, deadlineMs);
       const { notes } = await target.call('target.finished', null, 60_000);
-      return { ...result, notes, parts: partsOf(result) };
+      return { frozenMs, notes, ...progress.commit() };
     });
   } catch (error) {
     if ((await stateOfSource(standby)) === 'running') throw error;
     undo.forget();
     throw inDoubt(standby, error as Error);
   } finally {
+    unfollow();
     signal.removeEventListener('abort', stop);
   }
 }
 
-/** Restore and commit happened within the one call; they are told as the steps that they are. */
-function partsOf({ checkpointMs, restoreMs, commitMs, bytes }: CheckpointResult): StepReport[] {
-  return [
-    { name: 'checkpoint', ms: checkpointMs, bytes },
-    { name: 'restore', ms: restoreMs, bytes: 0 },
-    { name: 'commit', ms: commitMs, bytes: 0 },
-  ];
+/** One call does it all; the source tells the stages, which are three steps to the user. */
+function frozenSteps(voice: StepVoice, onEvent: OnEvent, aboutBytes: number): { onAgentEvent: (event: AgentEvent) => void; commit: () => { ms: number; endedAt: number } } {
+  let ms = 0;
+  let bytes = 0;
+  let endedAt = performance.now();
+  const onAgentEvent = (event: AgentEvent): void => {
+    if (event.type === 'bytes') voice.moved(event.bytes, Math.max(event.bytes, aboutBytes));
+    if (event.type !== 'stage') return;
+    onEvent({ type: 'stage', stage: event.stage });
+    ms += event.ms;
+    bytes += event.bytes;
+    endedAt = performance.now();
+    if (event.stage === 'sent') voice.turnTo('restore', { ms, bytes });
+    else if (event.stage === 'held') voice.turnTo('commit', { ms });
+    if (event.stage === 'sent' || event.stage === 'held') ms = 0;
+  };
+  return { onAgentEvent, commit: () => ({ ms, endedAt }) };
 }
 
 /** Whether the source may run. Asks its agent, or, if that is dead, a new one on the same node. */

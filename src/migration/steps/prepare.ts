@@ -27,6 +27,8 @@ export interface Prepared {
   /** The target helper as the peer's API server has it: it tells the real node. */
   readonly targetTwin: Pod;
   readonly podOnNode: PodOnNode;
+  /** What the source agent found in the pod before anything was touched. */
+  readonly inspection: Inspection;
   readonly request: MigrationRequest;
 }
 
@@ -49,11 +51,10 @@ export async function prepare(
     startHelper(home, sourceHelper(plan, plan.id, request.agentImage), undo, signal),
     startHelper(home, targetHelper(plan, plan.id, request.agentImage), undo, signal),
   ]);
-  const log = (side: string) => (event: unknown) => onEvent({ type: 'log', message: `${side}: ${JSON.stringify(event)}` });
-  const [source, target] = await Promise.all([
-    openSession(home, sourcePod, log('source'), signal),
-    openSession(home, targetPod, log('target'), signal),
-  ]);
+  const [source, target] = await Promise.all([openSession(home, sourcePod, signal), openSession(home, targetPod, signal)]);
+  for (const [side, session] of Object.entries({ source, target })) {
+    session.listen((event) => event.type === 'bytes' || event.type === 'span' || onEvent({ type: 'log', message: `${side}: ${JSON.stringify(event)}` }));
+  }
   const podOnNode = describePod(plan.pod);
   undo.add(`node ${plan.sourceNode}`, async () => {
     await source.call('cleanup', null, 20_000).catch(async () => rescueSource({ home, plan, request, podOnNode }));
@@ -66,18 +67,18 @@ export async function prepare(
 
   say('looking at both nodes');
   const remote = await reachPeer(home, plan, sourcePod, signal);
-  const [{ facts, blocks }, there] = await Promise.all([
+  const [inspection, there] = await Promise.all([
     source.call('source.inspect', podOnNode, 60_000),
     target.call('target.inspect', null, 60_000),
   ]);
-  await requireFit(plan, remote, targetPod, { facts, blocks }, there.facts, signal);
+  await requireFit(plan, remote, targetPod, inspection, there.facts, signal);
 
   say('joining the agents');
   const key = randomBytes(32).toString('base64');
   const { port } = await target.call('target.listen', { key, containers: podOnNode.containers.map(({ name }) => name) }, 10_000);
   await source.call('source.connect', { host: targetPod.status?.podIP ?? '', port, key }, 20_000);
   const twin = await remote.get<Pod>(`/api/v1/namespaces/${plan.twinNamespace}/pods/${targetPod.metadata.name}`, signal);
-  return { plan, home, remote, source, target, targetTwin: twin, podOnNode, request };
+  return { plan, home, remote, source, target, targetTwin: twin, podOnNode, inspection, request };
 }
 
 async function startHelper(home: KubeConnection, pod: Pod, undo: UndoList, signal: AbortSignal): Promise<Pod> {
@@ -132,7 +133,7 @@ async function requireFit(
   plan: Plan,
   remote: KubeConnection,
   targetPod: Pod,
-  { facts, blocks }: Pick<Inspection, 'facts' | 'blocks'>,
+  { facts, blocks }: Inspection,
   there: NodeFacts,
   signal: AbortSignal,
 ): Promise<void> {

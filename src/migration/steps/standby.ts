@@ -18,10 +18,11 @@ export interface Standby extends Prepared {
 }
 
 /** Makes the pod at the peer, up to the creation of its first container, which the target agent holds. */
-export async function standby(prepared: Prepared, undo: UndoList, signal: AbortSignal): Promise<Standby> {
+export async function standby(prepared: Prepared, undo: UndoList, say: (message: string) => void, signal: AbortSignal): Promise<Standby> {
   const { plan, home, remote, target, podOnNode, targetTwin } = prepared;
   const { pod, peer, twinNamespace, id } = plan;
   const { name } = pod.metadata;
+  say('mounting the stand-in for the runtime on the target node');
   await target.call(
     'target.await',
     {
@@ -50,6 +51,7 @@ export async function standby(prepared: Prepared, undo: UndoList, signal: AbortS
     await remote.delete(shadowPod, {}).catch(unlessNotFound);
     await untilGone(prepared);
   });
+  say('waiting for the sandbox, the volumes and the first container');
   await remote.create(collection, standbyShadowPod(pod, peer, twinNamespace, targetTwin), signal);
 
   await Promise.race([target.call('target.armed', { deadlineMs: armDeadlineMs }, armDeadlineMs + 5_000), whyItCannotStart(prepared, signal)]);

@@ -1,8 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { progressOn, type Progress } from '../../src/cli/progress.ts';
-import { stepNames, type MigrationEvent } from '../../src/migration/contract.ts';
-import { Terminal } from './terminal.ts';
+import type { Progress } from '../../../src/cli/progress/progress.ts';
+import { progressOn } from '../../../src/cli/progress/progress-on.ts';
+import { stepNames, type MigrationEvent } from '../../../src/migration/contract.ts';
+import { Terminal } from '../terminal.ts';
 
 async function shown(isTerminal: boolean, work: (progress: Progress) => void): Promise<string> {
   const terminal = new Terminal(isTerminal);
@@ -69,6 +70,13 @@ describe('elsewhere than on a terminal', () => {
   test.each([[{ TERM: 'dumb' }], [{ CI: 'true' }]])('and neither where the terminal is none: %o', async (env) => {
     const terminal = new Terminal(true);
     const progress = await progressOn(terminal.stream, env);
+    progress.say('hello');
+    expect(terminal.text).toBe('hello\n');
+  });
+
+  test('nor where the list would not be seen whole', async () => {
+    const terminal = new Terminal(true, 10);
+    const progress = await progressOn(terminal.stream, {});
     progress.say('hello');
     expect(terminal.text).toBe('hello\n');
   });

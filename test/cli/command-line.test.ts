@@ -1,17 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { agentImage } from '../../src/cli/agent-image.ts';
-import { parseArguments, type MigrateArguments } from '../../src/cli/arguments.ts';
+import { readCommandLine } from '../../src/cli/command-line.ts';
 import { connectionFlags } from '../../src/cli/flags.ts';
+import { migrateArguments, type MigrateArguments } from '../../src/cli/migrate-arguments.ts';
 
 async function parse(line: string): Promise<MigrateArguments> {
-  const args = await parseArguments(line.split(' ').filter(Boolean));
-  if (args.verb !== 'migrate') throw new Error(`understood as ${args.verb}`);
-  return args;
+  return migrateArguments(await readCommandLine(line.split(' ').filter(Boolean)));
 }
 
 test('everything that is not said has its default', async () => {
-  expect(await parse('web-0 --to milan')).toEqual({ verb: 'migrate', pod: 'web-0', to: 'milan', isDryRun: false, output: 'text', agentImage, connection: {} });
+  expect(await parse('web-0 --to milan')).toEqual({ pod: 'web-0', to: 'milan', isDryRun: false, output: { format: 'text' }, isEvents: false, timeline: undefined, agentImage, connection: {} });
+});
+
+test.each([
+  ['--events -o json', '--events and --output cannot be used together'],
+  ['--events --dry-run', '--events and --dry-run cannot be used together'],
+  ['--timeline x.svg --dry-run=client', '--timeline and --dry-run cannot be used together'],
+  ['--timeline /', 'it is a directory'],
+  ['--timeline /nowhere/x.svg', 'it cannot be written (ENOENT)'],
+])('what makes no sense is refused before anything is touched: %s', async (words, reason) => {
+  await expect(parse(`web-0 --to milan ${words}`)).rejects.toThrow(reason);
 });
 
 describe('the pod', () => {
@@ -38,8 +47,8 @@ describe('flags are read as kubectl reads them', () => {
     ['--to milan -n=shop', { connection: { namespace: 'shop' } }],
     ['--to milan --namespace=shop', { connection: { namespace: 'shop' } }],
     ['--to milan --namespace=', { connection: {} }],
-    ['--to milan -ojson', { output: 'json' }],
-    ['--to milan --output json', { output: 'json' }],
+    ['--to milan -ojson', { output: { format: 'json' } }],
+    ['--to milan --output json', { output: { format: 'json' } }],
     ['--to milan --dry-run', { isDryRun: true }],
     ['--dry-run --to milan', { isDryRun: true }],
     ['--to milan --dry-run=client', { isDryRun: true }],
@@ -91,7 +100,10 @@ describe('what makes no sense is told as kubectl tells it', () => {
     ['web-0 --no-to', 'unknown flag: --no-to'],
     ['web-0 -x', "unknown shorthand flag: 'x'"],
     ['web-0 --to milan --dry-run=maybe', 'Invalid dry-run value (maybe). Must be "none" or "client".'],
-    ['web-0 --to milan -o yaml', 'unable to match a printer suitable for the output format "yaml", allowed formats are: json'],
+    ['web-0 --to milan -o jaml', 'unable to match a printer suitable for the output format "jaml", allowed formats are: json,jsonpath,jsonpath-as-json,name,wide,yaml', `Did you mean -o yaml? ${usage}`],
+    ['web-0 --to milan -o jsonpath', 'template format specified but no template given'],
+    ['web-0 --to milan -o jsonpath={.pod', 'error parsing jsonpath {.pod, unclosed action'],
+    ['target', 'the cluster to move the pod to is required: --to CLUSTER', `Did you mean 'kubectl migrate targets'? ${usage}`],
     ['web-0 --to milan --insecure-skip-tls-verify=perhaps', 'invalid argument "perhaps" for "--insecure-skip-tls-verify" flag: it must be true or false'],
     ['web-0 --to milan --as-user-extra x', 'invalid argument "x" for "--as-user-extra" flag: x must be formatted as key=value'],
     ['web-0 --to milan --request-timeout 5parsecs', 'Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)'],
@@ -100,14 +112,24 @@ describe('what makes no sense is told as kubectl tells it', () => {
   });
 });
 
-test.each([
-  ['', 'help'],
-  ['--help', 'help'],
-  ['-h', 'help'],
-  ['web-0 --to milan -h', 'help'],
-  ['--version --as x', 'version'],
-])('%j asks for %s', async (line, verb) => {
-  expect((await parseArguments(line.split(' ').filter(Boolean))).verb).toBe(verb);
+describe('the command', () => {
+  test.each([
+    ['web-0 --to milan', ''],
+    ['help', 'help'],
+    ['-n shop help', 'help'],
+    ['pod/help --to milan', ''],
+    ['pod help --to milan', ''],
+    ['-- help', ''],
+  ])('of %j is %j', async (line, name) => {
+    expect((await readCommandLine(line.split(' '))).command.name).toBe(name);
+  });
+
+  test('is told from a pod of its name', async () => {
+    await expect(readCommandLine(['help', '--to', 'milan'])).rejects.toMatchObject({
+      message: 'error: unknown flag: --to',
+      hint: `"help" is a command; a pod of that name is moved by 'kubectl migrate pod/help --to CLUSTER'. See 'kubectl migrate help --help' for usage.`,
+    });
+  });
 });
 
 test('a value comes through as it was given, whatever it is', async () => {
@@ -116,7 +138,7 @@ test('a value comes through as it was given, whatever it is', async () => {
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...valued), fc.string({ minLength: 1, unit: 'binary' }), fc.boolean(), async ({ name }, value, isJoined) => {
       const flag = isJoined ? [`--${name}=${value}`] : [`--${name}`, value];
-      const args = await parseArguments([...flag, 'web-0', '--to', 'milan']);
+      const args = migrateArguments(await readCommandLine([...flag, 'web-0', '--to', 'milan']));
       expect(args).toMatchObject({ pod: 'web-0', connection: { [camel(name)]: value } });
     }),
   );

@@ -1,18 +1,31 @@
-import { stepNames, type StepName } from '../migration/contract.ts';
+import { stepNames, type StepName } from '../../migration/contract.ts';
+import { printable } from '../printable.ts';
+import { measureTexts, timeText } from '../quantities.ts';
+import { LiveStep } from './live-step.ts';
 import type { Progress } from './progress.ts';
-import { measureTexts, timeText } from './quantities.ts';
 
 const nameWidth = Math.max(...stepNames.map((name) => name.length));
+/** How often a line tells how much has been moved. */
+const bytesIntervalMs = 10_000;
 
 /** Lines for logs and scripts: one when a step begins, one for each thing it is at, one with its figures when it ends. */
 export function plainProgress(output: NodeJS.WritableStream): Progress {
-  const say = (message: string): void => void output.write(`${message}\n`);
+  const say = (message: string): void => void output.write(`${printable(message)}\n`);
   const row = (step: StepName, text: string): void => say(`${step.padEnd(nameWidth)}  ${text}`);
+  const live = new LiveStep();
+  let nextBytesAt = 0;
   return {
     say,
     onEvent: (event) => {
-      if (event.type === 'step-started') say(`${event.step} ...`);
-      else if (event.type === 'step-progress') row(event.step, `${event.message} ...`);
+      const now = performance.now();
+      live.onEvent(event, now);
+      if (event.type === 'step-started') {
+        nextBytesAt = now + bytesIntervalMs;
+        say(`${event.step} ...`);
+      } else if (event.type === 'step-bytes' && now >= nextBytesAt) {
+        nextBytesAt = now + bytesIntervalMs;
+        row(event.step, `${live.text(now)} ...`);
+      } else if (event.type === 'step-progress') row(event.step, `${event.message} ...`);
       else if (event.type === 'step-done') row(event.step, columns(event.ms, event.bytes));
       else if (event.type === 'step-failed') say(`${event.step} failed after ${timeText(event.ms)}`);
       else if (event.type === 'notice') say(event.message);

@@ -1,25 +1,22 @@
 import { styleText } from 'node:util';
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from 'listr2';
-import { stepNames, type MigrationEvent, type StepName } from '../migration/contract.ts';
+import { stepNames, type MigrationEvent, type StepName } from '../../migration/contract.ts';
+import { printable } from '../printable.ts';
+import { measureTexts } from '../quantities.ts';
+import { stepTitles } from '../step-titles.ts';
+import { LiveStep } from './live-step.ts';
 import type { Progress } from './progress.ts';
-import { measureTexts } from './quantities.ts';
-
-export const stepTitles: Readonly<Record<StepName, string>> = {
-  plan: 'Plan',
-  prepare: 'Prepare both nodes',
-  precopy: 'Copy files ahead',
-  standby: 'Put the pod on standby at the peer',
-  checkpoint: 'Freeze and checkpoint',
-  restore: 'Restore at the peer',
-  commit: 'Commit: it runs there now',
-  cutover: 'Replace the pod object',
-  cleanup: 'Clean up',
-};
 
 /** listr2 looks at standard output to choose a renderer; here the choice was made by the stream that is written to. */
 class ListRenderer extends DefaultRenderer {
   static override nonTTY = true;
 }
+
+/** In these the pod stands still: their figures must not be overlooked. */
+const frozenSteps: readonly StepName[] = ['checkpoint', 'restore', 'commit'];
+
+/** As often as listr2 turns its spinner. */
+const drawMs = 100;
 
 type StepEnd = Extract<MigrationEvent, { type: 'step-done' | 'step-failed' }> | 'unknown';
 
@@ -38,7 +35,7 @@ export function listedProgress(output: NodeJS.WriteStream): Progress {
         show = (message) => (task.output = message);
         const end = await Promise.race([ends.get(step)?.promise, isOver.promise]);
         if (end === 'over' || (typeof end === 'object' && end.type === 'step-failed')) throw new Error(`${step} did not come to its end`);
-        if (typeof end === 'object') task.title = `${stepTitles[step]}  ${styleText('dim', measureTexts(end.ms, end.bytes).join(', '), { stream: output })}`;
+        if (typeof end === 'object') task.title = `${stepTitles[step]}  ${styleText(colourOf(step), measureTexts(end.ms, end.bytes).join(', '), { stream: output })}`;
       },
     })),
     {
@@ -48,6 +45,12 @@ export function listedProgress(output: NodeJS.WriteStream): Progress {
       registerSignalListeners: false,
     },
   );
+  const live = new LiveStep();
+  const draw = (): void => {
+    const text = printable(live.text(performance.now()));
+    if (text !== '') show(live.isFrozen ? styleText(['bold', 'yellow'], text, { stream: output }) : text);
+  };
+  const drawing = setInterval(draw, drawMs);
   const held: string[] = [];
   let isDrawn = false;
   const drawn = list
@@ -57,7 +60,8 @@ export function listedProgress(output: NodeJS.WriteStream): Progress {
       isDrawn = true;
       for (const message of held) output.write(`${message}\n`);
     });
-  const say = (message: string): void => {
+  const say = (told: string): void => {
+    const message = printable(told);
     // While the list is drawn there is no place for lines but in it; it is gone from there when its step ends.
     if (isDrawn) return void output.write(`${message}\n`);
     held.push(message);
@@ -66,15 +70,21 @@ export function listedProgress(output: NodeJS.WriteStream): Progress {
   return {
     say,
     onEvent: (event) => {
+      live.onEvent(event, performance.now());
+      draw();
       if (event.type === 'notice') say(event.message);
-      else if (event.type === 'step-progress') show(event.message);
       else if (event.type === 'step-done' || event.type === 'step-failed') ends.get(event.step)?.resolve(event);
       // A step whose end was never told is over when a later one begins.
       else if (event.type === 'step-started') for (const step of stepNames.slice(0, stepNames.indexOf(event.step))) ends.get(step)?.resolve('unknown');
     },
     end: async () => {
       isOver.resolve('over');
+      clearInterval(drawing);
       await drawn;
     },
   };
+}
+
+function colourOf(step: StepName): 'yellow' | 'dim' {
+  return frozenSteps.includes(step) ? 'yellow' : 'dim';
 }

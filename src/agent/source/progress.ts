@@ -1,0 +1,29 @@
+import type { CheckpointResult } from '../../protocol/agent-calls.ts';
+import type { Stage } from '../../protocol/agent-events.ts';
+import type { Tell } from '../clock.ts';
+import type { PeerLink } from '../peer/link.ts';
+
+const bytesIntervalMs = 250;
+
+/** Tells from time to time how much has been sent since now. @returns what ends it */
+export function tellBytes(tell: Tell, link: PeerLink): () => void {
+  const before = link.sent.bytes;
+  const timer = setInterval(() => tell({ type: 'bytes', bytes: link.sent.bytes - before }), bytesIntervalMs);
+  return () => clearInterval(timer);
+}
+
+/**
+ * Begins to measure the frozen part.
+ *
+ * @returns to be called when a stage is reached; tells it, and returns the figures since the beginning
+ */
+export function tellStages(tell: Tell, link: PeerLink): (stage: Stage) => CheckpointResult {
+  const begin = { at: performance.now(), bytes: link.sent.bytes };
+  let last = begin;
+  return (stage) => {
+    const here = { at: performance.now(), bytes: link.sent.bytes };
+    tell({ type: 'stage', stage, ms: here.at - last.at, bytes: here.bytes - last.bytes });
+    last = here;
+    return { frozenMs: here.at - begin.at, bytes: here.bytes - begin.bytes };
+  };
+}

@@ -1,0 +1,149 @@
+import { agentImage } from './agent-image.ts';
+import type { CommandLine } from './command-line.ts';
+import { connectionFlags, helpFlag, namespaceFlag, type Flag } from './flags.ts';
+import { outputFlag } from './output/output.ts';
+import type { Streams } from './run.ts';
+
+/** Everything that is known of a command: its help, its parsing, the suggestions and the reference come from here. */
+export interface Command {
+  /** The word after `kubectl migrate`; empty for the move itself, which has none. */
+  readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  /** Paragraphs that follow it in the command's help. */
+  readonly description: readonly string[];
+  readonly examples: readonly { readonly purpose: string; readonly line: string }[];
+  /** What stands after the command in its usage line. */
+  readonly usage: string;
+  /** What its words are that are no flags; none are allowed without it. */
+  readonly positional?: { readonly shown: string; readonly text: string };
+  /** The flags that its help lists; the connection's and `--help` every command has. */
+  readonly flags: readonly Flag[];
+  /** What the codes that it ends with mean to the user. */
+  readonly exitCodes: Readonly<Record<number, string>>;
+  /** Not listed in helps. */
+  readonly isHidden?: true;
+  /** Runs a command line. What it needs is imported only then. */
+  readonly run: (line: CommandLine, streams: Streams) => Promise<void>;
+}
+
+const usageExit = { 2: 'wrong usage' } as const;
+
+/** `kubectl migrate POD --to CLUSTER`. */
+export const moveCommand: Command = {
+  name: '',
+  summary: 'Move a running pod, with everything it holds in memory, to a peered cluster.',
+  description: [
+    "The pod keeps its name, its specification and its processes, and stands still for a moment only. The clusters must be peered by Liqo, and the pod's namespace offloaded. Nothing is installed in either cluster: two helper pods live for the length of the migration.",
+    'Whatever fails before the pod runs at the peer is taken back, and the pod runs on where it was. Ctrl-C does the same.',
+  ],
+  examples: [
+    { purpose: 'Move the pod web-0 to the peered cluster milan', line: 'kubectl migrate web-0 --to milan' },
+    { purpose: 'Show what would be carried, what would be lost and what is in the way; touch nothing', line: 'kubectl migrate web-0 --to milan --dry-run=client' },
+    { purpose: 'Move a pod of the namespace shop, and keep the figures', line: 'kubectl migrate pod/web-0 -n shop --to milan -o json > moved.json' },
+    { purpose: 'Draw how the migration went', line: 'kubectl migrate web-0 --to milan --timeline web-0.svg' },
+  ],
+  usage: 'POD --to CLUSTER [options]',
+  positional: { shown: 'POD', text: 'The pod to move: `web-0`, `pod/web-0` or `pod web-0`.' },
+  flags: [
+    {
+      name: 'agent-image',
+      kind: 'string',
+      default: agentImage,
+      text: 'The image of the two helper pods. Both clusters must be able to pull it.',
+    },
+    {
+      name: 'dry-run',
+      kind: { optional: 'client' },
+      default: 'none',
+      values: ['none', 'client'],
+      text: 'Must be "none" or "client". If client strategy, only print what would be carried, what would be lost and what is in the way, and touch nothing.',
+    },
+    {
+      name: 'events',
+      kind: 'boolean',
+      default: 'false',
+      text: 'Print what happens as JSON, one object a line, on standard output (for programs; docs/events.md). The last line is the report or the error.',
+    },
+    namespaceFlag,
+    { ...outputFlag, text: `${outputFlag.text} Those for programs print one object with all figures.` },
+    {
+      name: 'timeline',
+      kind: 'string',
+      default: '',
+      text: 'Write who did what when into this file: a picture if its name ends with .svg, else text. "-" prints it on standard error.',
+    },
+    { name: 'to', kind: 'string', default: '', text: 'The peered cluster to move the pod to: the name of its virtual node, or its Liqo cluster ID. Required.' },
+    { name: 'version', kind: 'boolean', default: 'false', text: 'Print the version of the plugin, and nothing else.' },
+  ],
+  exitCodes: {
+    0: 'moved',
+    1: 'failed and taken back',
+    ...usageExit,
+    3: 'refused before anything was touched',
+    4: 'failed and a person has to look',
+    130: 'interrupted and taken back',
+  },
+  run: async (line, streams) => {
+    const { migrateArguments } = await import('./migrate-arguments.ts');
+    const args = migrateArguments(line);
+    const { migrateCommand } = await import('../commands/migrate.ts');
+    await migrateCommand(args, streams);
+  },
+};
+
+const targetsCommand: Command = {
+  name: 'targets',
+  summary: 'List the peered clusters that a pod can be moved to.',
+  description: [
+    'A peered cluster is called by the name of its virtual node. Listed are what it has free, the namespace there that stands for the current one, and what is in the way of moving a pod of this namespace there, with what to do about it.',
+  ],
+  examples: [
+    { purpose: 'List where pods of the current namespace can be moved', line: 'kubectl migrate targets' },
+    { purpose: 'The same for the namespace shop, with more columns', line: 'kubectl migrate targets -n shop -o wide' },
+    { purpose: 'Print how much memory milan has free, in bytes', line: `kubectl migrate targets -o jsonpath='{.items[?(@.name=="milan")].free.memoryBytes}'` },
+  ],
+  usage: '[options]',
+  flags: [
+    namespaceFlag,
+    { name: 'no-headers', kind: 'boolean', default: 'false', text: "When using the default output format, don't print headers (default print headers)." },
+    outputFlag,
+  ],
+  exitCodes: { 0: 'listed, also when there are none', 1: 'failed', ...usageExit, 3: 'Liqo is not there' },
+  run: async (line, streams) => {
+    const { targetsArguments } = await import('./targets-arguments.ts');
+    const args = targetsArguments(line);
+    const { targetsCommand: run } = await import('../commands/targets.ts');
+    await run(args, streams);
+  },
+};
+
+const helpCommand: Command = {
+  name: 'help',
+  summary: 'Print the help of a command.',
+  description: [],
+  examples: [],
+  usage: '[COMMAND]',
+  positional: { shown: 'COMMAND', text: 'The command to tell of; the move itself without one.' },
+  flags: [],
+  exitCodes: { 0: 'printed', ...usageExit },
+  isHidden: true,
+  run: async ({ words, refuse }, { out }) => {
+    const { commandNamed } = await import('./command-line.ts');
+    const { helpText } = await import('./help.ts');
+    out.write(helpText(words.length === 0 ? moveCommand : commandNamed(words.join(' '), refuse)));
+  },
+};
+
+/** All commands, the move first. A word that is a command's name is never taken for a pod's: `pod/NAME` is. */
+export const commands: readonly Command[] = [moveCommand, targetsCommand, helpCommand];
+
+/** Every flag that a command understands. */
+export function flagsOf(command: Command): readonly Flag[] {
+  return [...new Set([...command.flags, ...connectionFlags, helpFlag])];
+}
+
+/** How a command is called: `kubectl migrate targets`. */
+export function calledAs({ name }: Command): string {
+  return name === '' ? 'kubectl migrate' : `kubectl migrate ${name}`;
+}

@@ -1,0 +1,29 @@
+import { MigrateError } from '../errors.ts';
+import type { MigrationEvent, MigrationReport } from '../migration/contract.ts';
+import { exitCodeOf } from './error-text.ts';
+
+/** Grows when a line changes its meaning or loses a field; new fields and new types do not change it. */
+const version = 1;
+
+/** What `--events` prints (docs/events.md): one JSON object on each line, the last one a `result` or an `error`. */
+export interface EventLines {
+  readonly onEvent: (event: MigrationEvent) => void;
+  readonly result: (report: MigrationReport) => void;
+  readonly error: (error: unknown) => void;
+}
+
+export function eventLines(out: NodeJS.WritableStream, now: () => Date = () => new Date()): EventLines {
+  const line = (fields: object): void => void out.write(`${JSON.stringify({ v: version, at: now().toISOString(), ...fields })}\n`);
+  return {
+    onEvent: (event) => {
+      // What is for the log alone has no fixed shape.
+      if (event.type !== 'log') line(event);
+    },
+    result: (report) => line({ type: 'result', report }),
+    error: (error) => {
+      const known = error instanceof MigrateError ? error : undefined;
+      const message = error instanceof Error ? error.message : String(error);
+      line({ type: 'error', kind: known?.kind ?? 'failed', message, ...(known?.hint === undefined ? {} : { hint: known.hint }), exitCode: exitCodeOf(error) });
+    },
+  };
+}

@@ -1,0 +1,15 @@
+import { stepNames } from '../../migration/contract.ts';
+import type { Progress } from './progress.ts';
+
+/** The list, a line below the step that is under way, and the prompt. */
+const listRows = stepNames.length + 2;
+
+/** A live list where a person looks at a terminal that it has room in, lines elsewhere. */
+export async function progressOn(output: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Promise<Progress> {
+  if (output.isTTY && env['TERM'] !== 'dumb' && !env['CI'] && output.rows >= listRows) {
+    const { listedProgress } = await import('./listed-progress.ts');
+    return listedProgress(output);
+  }
+  const { plainProgress } = await import('./plain-progress.ts');
+  return plainProgress(output);
+}

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { eventLines } from '../../src/cli/event-lines.ts';
+import { MigrateError } from '../../src/errors.ts';
+import { Terminal } from './terminal.ts';
+
+const at = '2026-11-25T02:00:00.000Z';
+
+function printed(work: (lines: ReturnType<typeof eventLines>) => void): unknown[] {
+  const terminal = new Terminal(false);
+  work(eventLines(terminal.stream, () => new Date(at)));
+  return terminal.text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as unknown);
+}
+
+test('every event is a line of its own, with version and time', () => {
+  const lines = printed(({ onEvent }) => {
+    onEvent({ type: 'started', migration: '0a1b2c3d', pod: 'web-0', namespace: 'demo', to: 'away' });
+    onEvent({ type: 'step-progress', step: 'prepare', message: 'two\nlines' });
+    onEvent({ type: 'stage', stage: 'frozen' });
+  });
+  expect(lines).toEqual([
+    { v: 1, at, type: 'started', migration: '0a1b2c3d', pod: 'web-0', namespace: 'demo', to: 'away' },
+    { v: 1, at, type: 'step-progress', step: 'prepare', message: 'two\nlines' },
+    { v: 1, at, type: 'stage', stage: 'frozen' },
+  ]);
+});
+
+test('what is for the log alone stays there', () => {
+  expect(printed(({ onEvent }) => onEvent({ type: 'log', message: 'inner matters' }))).toEqual([]);
+});
+
+test('an error tells its kind, what to do and the exit code', () => {
+  const lines = printed(({ error }) => {
+    error(new MigrateError('in-doubt', 'it did not confirm', { hint: 'look there' }));
+    error(new Error('odd'));
+  });
+  expect(lines).toEqual([
+    { v: 1, at, type: 'error', kind: 'in-doubt', message: 'it did not confirm', hint: 'look there', exitCode: 4 },
+    { v: 1, at, type: 'error', kind: 'failed', message: 'odd', exitCode: 1 },
+  ]);
+});
