@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { programFile } from '../../release/program-file.ts';
 import type { PlanReport } from '../../src/migration/contract.ts';
 import { refuse, type ApiServer } from '../kube/api-server.ts';
 import { changesSeenBy, homeObjects, startHomeCluster } from './home-cluster.ts';
@@ -14,7 +15,7 @@ interface Result {
   readonly stderr: string;
 }
 
-const main = join(import.meta.dirname, '../../src/main.ts');
+const main = await programFile();
 let api: ApiServer;
 let folder: string;
 let create: (response: ServerResponse) => void;
