@@ -1,5 +1,4 @@
-import type { MigrationReport } from '../../migration/contract.ts';
-import type { TimelineSpan } from '../../migration/timeline.ts';
+import type { MigrationReport, TimelineSpan } from '../../migration/contract.ts';
 import { stepTitles } from '../step-titles.ts';
 import { timeText } from '../quantities.ts';
 
