@@ -1,5 +1,6 @@
 import { agentImage } from './agent-image.ts';
 import type { CommandLine } from './command-line.ts';
+import { completionCommand } from './completion/command.ts';
 import { connectionFlags, helpFlag, namespaceFlag, verbosityFlag, type Flag } from './flags.ts';
 import { outputFlag } from './output/output.ts';
 import type { Streams } from './run.ts';
@@ -137,7 +138,7 @@ const helpCommand: Command = {
 };
 
 /** All commands, the move first. A word that is a command's name is never taken for a pod's: `pod/NAME` is. */
-export const commands: readonly Command[] = [moveCommand, targetsCommand, helpCommand];
+export const commands: readonly Command[] = [moveCommand, targetsCommand, completionCommand, helpCommand];
 
 /** kubectl's flags that every command understands. */
 export const globalFlags: readonly Flag[] = [...connectionFlags, verbosityFlag];
