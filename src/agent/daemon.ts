@@ -66,7 +66,7 @@ async function undo(source: SourceMigration, target: TargetMigration, migration:
     if (target.isAwaiting) await target.untilPodIsGone();
     await target.close();
     // A committed source keeps its record: whoever finds the frozen pod must be able to read what it is.
-    if (state === 'running') await uninstall(migration);
+    if (state === 'running' || source.isOver) await uninstall(migration);
   } catch (error) {
     log({ type: 'log', message: `cannot undo: ${(error as Error).message}` });
   }
