@@ -1,9 +1,12 @@
 import { MigrateError } from '../../errors.ts';
 import { isNotFound } from '../../kube/errors.ts';
+import { insist } from '../../kube/insist.ts';
 import { waitFor } from '../../kube/wait.ts';
 import type { Pod } from '../../kube/types.ts';
 import { markingPatch, standbyShadowPod } from '../../liqo/standby.ts';
 import { createTokenSecret } from '../../liqo/token-secret.ts';
+import { withPins } from '../images.ts';
+import { requireUnchanged } from '../unchanged.ts';
 import type { UndoList } from '../undo.ts';
 import type { Prepared } from './prepare.ts';
 
@@ -19,7 +22,7 @@ export interface Standby extends Prepared {
 
 /** Makes the pod at the peer, up to the creation of its first container, which the target agent holds. */
 export async function standby(prepared: Prepared, undo: UndoList, say: (message: string) => void, signal: AbortSignal): Promise<Standby> {
-  const { plan, home, remote, target, podOnNode, targetTwin } = prepared;
+  const { plan, home, remote, target, podOnNode, targetTwin, pins } = prepared;
   const { pod, peer, twinNamespace, id } = plan;
   const { name } = pod.metadata;
   say('mounting the stand-in for the runtime on the target node');
@@ -48,14 +51,15 @@ export async function standby(prepared: Prepared, undo: UndoList, say: (message:
 
   undo.add(`ShadowPod ${twinNamespace}/${name} at ${peer.virtualNode}`, async () => {
     await target.call('target.abort', null, 10_000).catch(() => undefined);
-    await remote.delete(shadowPod, {}).catch(unlessNotFound);
+    await insist(async () => remote.delete(shadowPod, {}).catch(unlessNotFound), { deadlineMs: 30_000 });
     await untilGone(prepared);
   });
   say('waiting for the sandbox, the volumes and the first container');
-  await remote.create(collection, standbyShadowPod(pod, peer, twinNamespace, targetTwin), signal);
+  await remote.create(collection, standbyShadowPod(withPins(pod, pins), peer, twinNamespace, targetTwin), signal);
 
   await Promise.race([target.call('target.armed', { deadlineMs: armDeadlineMs }, armDeadlineMs + 5_000), whyItCannotStart(prepared, signal)]);
   await remote.patch(shadowPod, markingPatch(pod, id), 'merge', signal);
+  await requireUnchanged(home, pod, signal);
   return { ...prepared, shadowPod };
 }
 
