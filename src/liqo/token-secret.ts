@@ -2,7 +2,7 @@ import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject, Pod } from '../kube/types.ts';
 import { tokenKey, tokenSecretName } from './forge-volumes.ts';
-import { destinationLabel, originLabel } from './names.ts';
+import { destinationLabel, managedByLabel, managedByValue, migrationLabel, originLabel } from './names.ts';
 import type { Peer } from './peer.ts';
 
 interface TokenRequest extends KubeObject {
@@ -39,6 +39,7 @@ export async function createTokenSecret(
   pod: Pod,
   peer: Peer,
   twinNamespace: string,
+  migration: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const tokens = projectedTokens(pod);
@@ -62,7 +63,7 @@ export async function createTokenSecret(
     metadata: {
       name,
       namespace: twinNamespace,
-      labels: { [originLabel]: peer.homeClusterId, [destinationLabel]: peer.clusterId, 'offloading.liqo.io/service-account-name': account },
+      labels: { [originLabel]: peer.homeClusterId, [destinationLabel]: peer.clusterId, 'offloading.liqo.io/service-account-name': account, [managedByLabel]: managedByValue, [migrationLabel]: migration },
       annotations: {
         'offloading.liqo.io/service-account-for-pod-name': pod.metadata.name,
         'offloading.liqo.io/service-account-for-pod-uid': pod.metadata.uid ?? '',
@@ -78,3 +79,6 @@ export async function createTokenSecret(
   await remote.create(collection, secret, signal);
   return `${collection}/${name}`;
 }
+
+/** The merge patch after which that Secret is the pod's and no longer ours, who made it. */
+export const unmarkingPatch = { metadata: { labels: { [managedByLabel]: null, [migrationLabel]: null } } } as const;

@@ -86,9 +86,8 @@ test('a CLI that is killed leaves the source running, and what it leaves can be 
   await running.result;
   const ours = ['-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '--wait', '--timeout=90s'];
   await new Promise((resolve) => setTimeout(resolve, 2_000));
-  await mustKubectl('away', 'delete', 'shadowpods', ...ours);
+  await mustKubectl('away', 'delete', 'shadowpods,secrets', ...ours);
   await mustKubectl('home', 'delete', 'pods', ...ours);
-  await mustKubectl('away', 'delete', 'secret', 'killed-token', '--ignore-not-found');
   await expectUntouched(original);
 });
 

@@ -4,6 +4,7 @@ import { waitFor } from '../../kube/wait.ts';
 import type { Pod } from '../../kube/types.ts';
 import { homePod } from '../../liqo/home-pod.ts';
 import { adoptionPatch } from '../../liqo/standby.ts';
+import { unmarkingPatch } from '../../liqo/token-secret.ts';
 import { keepObject, type KeptObject } from '../kept-object.ts';
 import { unfinished, type Task } from '../unfinished.ts';
 import { cleanup, cleanupTarget } from './cleanup.ts';
@@ -46,6 +47,9 @@ async function replaceObject(standby: Standby, kept: KeptObject, say: (message: 
   const retry = { deadlineMs: patienceMs, onTrouble: (error: Error) => say(`trying again: ${error.message}`) };
 
   say('replacing the pod object');
+  // It belongs to the moved pod from here on; who looks for what we have left must not find it.
+  const { tokenSecret } = standby;
+  if (tokenSecret !== undefined) await insist(async () => remote.patch(tokenSecret, unmarkingPatch, 'merge').catch(unlessNotFound), retry);
   const current = await insist(async () => home.get<Pod>(path).catch(unlessNotFound), retry);
   if (current && current.metadata.uid !== plan.pod.metadata.uid) throw new Error(`there is another pod of that name now (UID ${current.metadata.uid})`);
   const end = current === undefined ? 0 : current.metadata.deletionTimestamp === undefined ? undefined : (current.metadata.deletionGracePeriodSeconds ?? 0);

@@ -18,6 +18,8 @@ const awaitSeconds = 300;
 export interface Standby extends Prepared {
   /** Path of the ShadowPod at the peer. */
   readonly shadowPod: string;
+  /** Path of the Secret with the pod's tokens at the peer, if it mounts any. */
+  readonly tokenSecret: string | undefined;
 }
 
 /** Makes the pod at the peer, up to the creation of its first container, which the target agent holds. */
@@ -42,12 +44,12 @@ export async function standby(prepared: Prepared, undo: UndoList, say: (message:
   const shadowPod = `${collection}/${name}`;
   undo.add('the target agent', async () => target.call('target.abort', null, 10_000).then(undefined, () => undefined));
 
-  const secret = createTokenSecret(home, remote, pod, peer, twinNamespace, signal);
+  const secret = createTokenSecret(home, remote, pod, peer, twinNamespace, id, signal);
   undo.add(`the token Secret of pod ${name} at ${peer.virtualNode}`, async () => {
     const path = await secret.catch(() => undefined);
     if (path !== undefined) await remote.delete(path, {}).catch(unlessNotFound);
   });
-  await secret;
+  const tokenSecret = await secret;
 
   undo.add(`ShadowPod ${twinNamespace}/${name} at ${peer.virtualNode}`, async () => {
     await target.call('target.abort', null, 10_000).catch(() => undefined);
@@ -60,7 +62,7 @@ export async function standby(prepared: Prepared, undo: UndoList, say: (message:
   await Promise.race([target.call('target.armed', { deadlineMs: armDeadlineMs }, armDeadlineMs + 5_000), whyItCannotStart(prepared, signal)]);
   await remote.patch(shadowPod, markingPatch(pod, id), 'merge', signal);
   await requireUnchanged(home, pod, signal);
-  return { ...prepared, shadowPod };
+  return { ...prepared, shadowPod, tokenSecret };
 }
 
 function unlessNotFound(error: unknown): void {
