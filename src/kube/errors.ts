@@ -61,6 +61,11 @@ export function isAlreadyExists(error: unknown): boolean {
   return error instanceof KubeError && error.reason === 'AlreadyExists';
 }
 
+/** Whether asking again can help: no answer came, or the server was not well. A refusal stays one. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof KubeError && (error.code === 0 || error.code === 410 || error.code === 429 || error.code >= 500);
+}
+
 /** A name with several addresses fails with one error for each, under an error without a message. */
 function describe(cause: unknown): string {
   if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(describe).join(', ');

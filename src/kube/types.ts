@@ -4,11 +4,13 @@
  */
 export interface ObjectMeta {
   name: string;
+  generateName?: string;
   namespace?: string;
   uid?: string;
   resourceVersion?: string;
   generation?: number;
   deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
   ownerReferences?: { apiVersion: string; kind: string; name: string; uid: string; controller?: boolean }[];
@@ -41,9 +43,20 @@ export interface Container {
   restartPolicy?: string;
   volumeMounts?: { name: string; mountPath: string; subPath?: string; mountPropagation?: string; [field: string]: unknown }[];
   volumeDevices?: unknown[];
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
+  startupProbe?: Probe;
   lifecycle?: { postStart?: unknown; preStop?: unknown };
   resources?: { limits?: Record<string, string>; requests?: Record<string, string>; claims?: unknown[] };
   securityContext?: { privileged?: boolean; [field: string]: unknown };
+  [field: string]: unknown;
+}
+
+export interface Probe {
+  exec?: unknown;
+  initialDelaySeconds?: number;
+  periodSeconds?: number;
+  failureThreshold?: number;
   [field: string]: unknown;
 }
 
@@ -94,6 +107,7 @@ export interface PodSpec {
   shareProcessNamespace?: boolean;
   hostAliases?: { ip: string; hostnames: string[] }[];
   resourceClaims?: unknown[];
+  readinessGates?: { conditionType: string }[];
   [field: string]: unknown;
 }
 

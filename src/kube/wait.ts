@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from './connection.ts';
-import { errorOfStatus, KubeError, type Status } from './errors.ts';
+import { errorOfStatus, isPassing, KubeError, type Status } from './errors.ts';
 import type { KubeObject } from './types.ts';
 
 export interface Wait<T> {
@@ -90,11 +90,6 @@ async function* events(answer: IncomingMessage): AsyncGenerator<{ type: string; 
     text = lines.pop() ?? '';
     for (const line of lines) if (line !== '') yield JSON.parse(line) as { type: string; object: unknown };
   }
-}
-
-/** Whether asking again can help. */
-function isPassing({ code }: KubeError): boolean {
-  return code === 0 || code === 410 || code === 429 || code >= 500;
 }
 
 function timedOut<T>(connection: KubeConnection, wait: Wait<T>, last: { object: T | undefined } | undefined, trouble: KubeError | undefined): MigrateError {

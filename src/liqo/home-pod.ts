@@ -8,7 +8,7 @@ import type { Peer } from './peer.ts';
  * so the old one is left out.
  */
 export function homePod(pod: Pod, peer: Peer): Pod {
-  const { name, namespace, annotations, ownerReferences } = pod.metadata;
+  const { name, generateName, namespace, annotations, ownerReferences } = pod.metadata;
   const { [localPodLabel]: _reflected, ...labels } = pod.metadata.labels ?? {};
   const tolerations = (pod.spec.tolerations ?? []).filter(({ key }) => key !== virtualNodeToleration.key);
   return {
@@ -16,6 +16,7 @@ export function homePod(pod: Pod, peer: Peer): Pod {
     kind: 'Pod',
     metadata: {
       name,
+      ...(generateName === undefined ? {} : { generateName }),
       ...(namespace === undefined ? {} : { namespace }),
       ...(Object.keys(labels).length > 0 ? { labels } : {}),
       ...(annotations ? { annotations } : {}),

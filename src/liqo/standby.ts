@@ -38,12 +38,19 @@ export function markingPatch(pod: Pod, migration: string): unknown {
   return { metadata: { ownerReferences: null, labels: { [migrationLabel]: migration, ...(own[managedByLabel] === undefined ? { [managedByLabel]: managedByValue } : {}) } } };
 }
 
-/** The merge patch after which the virtual kubelet takes the ShadowPod for its own, with the user's labels alone. */
-export function adoptionPatch(pod: Pod, peer: Peer): unknown {
+/**
+ * The merge patch after which the virtual kubelet takes the ShadowPod for its own, with the user's labels alone.
+ *
+ * @param standing the pod as the ShadowPod was made from it: what its user has taken away since, the virtual kubelet would
+ *   leave there, as it was not the one that wrote it
+ */
+export function adoptionPatch(pod: Pod, peer: Peer, standing: Pod = pod): unknown {
   const own = pod.metadata.labels ?? {};
   return {
     metadata: {
+      annotations: takenAway(standing.metadata.annotations, pod.metadata.annotations),
       labels: {
+        ...takenAway(standing.metadata.labels, own),
         [destinationLabel]: peer.clusterId,
         [nodeNameLabel]: peer.virtualNode,
         [managedByLabel]: own[managedByLabel] ?? null,
@@ -51,4 +58,8 @@ export function adoptionPatch(pod: Pod, peer: Peer): unknown {
       },
     },
   };
+}
+
+function takenAway(before: Readonly<Record<string, string>> = {}, now: Readonly<Record<string, string>> = {}): Record<string, null> {
+  return Object.fromEntries(Object.keys(before).filter((key) => now[key] === undefined).map((key) => [key, null]));
 }

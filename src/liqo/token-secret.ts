@@ -2,7 +2,7 @@ import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject, Pod, Secret } from '../kube/types.ts';
 import { tokenKey, tokenSecretName } from './forge-volumes.ts';
-import { destinationLabel, originLabel } from './names.ts';
+import { destinationLabel, managedByLabel, managedByValue, migrationLabel, originLabel } from './names.ts';
 import type { Peer } from './peer.ts';
 
 interface TokenRequest extends KubeObject {
@@ -39,6 +39,7 @@ export async function createTokenSecret(
   pod: Pod,
   peer: Peer,
   twinNamespace: string,
+  migration: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const tokens = projectedTokens(pod);
@@ -52,7 +53,7 @@ export async function createTokenSecret(
     if (expiration === '' || status.expirationTimestamp < expiration) expiration = status.expirationTimestamp;
   }
   const collection = `/api/v1/namespaces/${twinNamespace}/secrets`;
-  const secret = tokenSecret(pod, peer, twinNamespace, stringData, expiration);
+  const secret = tokenSecret(pod, peer, twinNamespace, stringData, expiration, migration);
   const { name } = secret.metadata;
   // One of that name can only be a remnant: there is no pod of that name at the peer (the plan looked).
   await remote.delete(`${collection}/${name}`, {}, signal).catch((error: unknown) => {
@@ -72,7 +73,7 @@ export function tokenRequest({ audience, seconds }: Pick<Token, 'audience' | 'se
 }
 
 /** The Secret at the peer, as Liqo's virtual kubelet forges it. @param tokens by their keys */
-export function tokenSecret(pod: Pod, peer: Peer, twinNamespace: string, tokens: Record<string, string>, expiration: string): Secret & { stringData: Record<string, string> } {
+export function tokenSecret(pod: Pod, peer: Peer, twinNamespace: string, tokens: Record<string, string>, expiration: string, migration: string): Secret & { stringData: Record<string, string> } {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -84,6 +85,8 @@ export function tokenSecret(pod: Pod, peer: Peer, twinNamespace: string, tokens:
         [originLabel]: peer.homeClusterId,
         [destinationLabel]: peer.clusterId,
         'offloading.liqo.io/service-account-name': pod.spec.serviceAccountName ?? 'default',
+        [managedByLabel]: managedByValue,
+        [migrationLabel]: migration,
       },
       annotations: {
         'offloading.liqo.io/service-account-for-pod-name': pod.metadata.name,
@@ -94,3 +97,6 @@ export function tokenSecret(pod: Pod, peer: Peer, twinNamespace: string, tokens:
     stringData: tokens,
   };
 }
+
+/** The merge patch after which that Secret is the pod's and no longer ours, who made it. */
+export const unmarkingPatch = { metadata: { labels: { [managedByLabel]: null, [migrationLabel]: null } } } as const;

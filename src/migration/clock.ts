@@ -24,7 +24,7 @@ export interface StepVoice {
 export class StepClock {
   readonly #onEvent: OnEvent;
   readonly #timeline: TimelineRecorder;
-  readonly #signal: AbortSignal;
+  #signal: AbortSignal;
   readonly #start = performance.now();
   readonly steps: StepReport[] = [];
   #current: { readonly step: StepName; readonly start: number } | undefined;
@@ -37,6 +37,11 @@ export class StepClock {
 
   get totalMs(): number {
     return performance.now() - this.#start;
+  }
+
+  /** After the commit there is only forward: the user's wish to stop comes too late. */
+  ignoreStop(): void {
+    this.#signal = new AbortController().signal;
   }
 
   /**

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { MigrateError } from '../errors.ts';
 import type { MigrationReport, MigrationRequest, OnEvent, PlanReport } from './contract.ts';
 import { StepClock } from './clock.ts';
+import { pinNotes } from './images.ts';
 import { makePlan, requireUnblocked } from './plan.ts';
 import { checkpoint } from './steps/checkpoint.ts';
 import { cleanup } from './steps/cleanup.ts';
@@ -47,8 +48,9 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
     timeline.frozen(moved.frozenMs);
     // The target runs and the source never will again: from here there is only forward, whatever the user presses.
     undo.forget();
+    clock.ignoreStop();
     const left = await clock.step('cutover', async ({ say }) => cutover(waiting, say));
-    await clock.step('cleanup', async () => cleanup(ready));
+    const kept = await clock.step('cleanup', async () => cleanup(ready));
     return {
       pod: request.pod,
       namespace: request.namespace,
@@ -59,7 +61,7 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
       totalMs: Math.round(clock.totalMs),
       bytes: clock.steps.reduce((sum, { bytes }) => sum + bytes, 0),
       steps: clock.steps,
-      notes: [...planned.report.loses, ...moved.notes, ...left.notes],
+      notes: [...planned.report.loses, ...pinNotes(planned.pod, ready.pins), ...moved.notes, ...left.notes, ...kept.notes],
       timeline: timeline.timeline,
     };
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { Container, Pod } from '../kube/types.ts';
 import { apiServerSupportAnnotation, managedByLabel, managedByValue, migrationLabel, virtualNodeToleration } from '../liqo/names.ts';
+import { imageAtPeer, type Pins } from './images.ts';
 import type { Plan } from './plan.ts';
 
 /** A helper ends by itself after this time, whatever becomes of the CLI. */
@@ -17,20 +18,27 @@ export function sourceHelper(plan: Plan, migration: string, image: string, role:
   return helper(plan, migration, image, role, { nodeName: plan.sourceNode, hostPID: true, tolerations: [{ operator: 'Exists' }] });
 }
 
+/** Clears away, on a certain node of the peer, what the target agent left there; ends by itself. */
+export function targetSweeper(plan: Plan, migration: string, image: string, node: string): Pod {
+  const pod = helper(plan, migration, image, 'rescue', { nodeName: node, tolerations: [{ operator: 'Exists' }] });
+  const args = ['sweep', migration, plan.twinNamespace, plan.pod.metadata.name];
+  return { ...pod, spec: { ...pod.spec, containers: pod.spec.containers.map((container) => ({ ...container, args })) } };
+}
+
 /**
  * The agent at the peer: an ordinary pod on the virtual node. Its init containers run the pod's own images with a
  * program that does nothing, so every image is on that node, pulled with the pod's own secrets, before anything freezes.
  * Without Liqo's API-server support it gets no variables of the home cluster, which it has no use for.
  */
-export function targetHelper(plan: Plan, migration: string, image: string): Pod {
+export function targetHelper(plan: Plan, migration: string, image: string, pins: Pins): Pod {
   const { spec } = plan.pod;
-  const images = new Map([...spec.containers, ...(spec.initContainers ?? [])].map((container) => [container.image ?? '', container]));
+  const images = new Map([...spec.containers, ...(spec.initContainers ?? [])].map((container) => [imageAtPeer(container, pins), container]));
   const staged = { name: 'noop', mountPath: '/noop' };
   const initContainers: Container[] = [
     { name: 'noop', image, imagePullPolicy: 'IfNotPresent', args: ['stage', '/noop'], volumeMounts: [staged] },
-    ...[...images.values()].map((container, index) => ({
+    ...[...images].map(([wanted, container], index) => ({
       name: `image-${index}`,
-      image: container.image ?? '',
+      image: wanted,
       ...(container['imagePullPolicy'] === undefined ? {} : { imagePullPolicy: container['imagePullPolicy'] }),
       command: ['/noop/noop'],
       volumeMounts: [staged],

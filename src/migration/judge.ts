@@ -1,5 +1,6 @@
 import type { Container, Pod, Volume } from '../kube/types.ts';
 import type { Reason } from './contract.ts';
+import { lossesOf } from './losses.ts';
 
 /** What becomes of a pod's parts: carried, lost (and said so), or in the way of a migration. */
 export interface Verdict {
@@ -10,7 +11,7 @@ export interface Verdict {
 
 /** Volumes whose content is not in the cluster's objects and travels with the pod. */
 export function isCarried(volume: Volume): boolean {
-  return volume.emptyDir !== undefined;
+  return volume.emptyDir !== undefined && !volume.emptyDir.medium?.startsWith('HugePages');
 }
 
 /** Volumes that the peer's kubelet makes from objects that Liqo reflects. */
@@ -21,12 +22,11 @@ export function isReflected(volume: Volume): boolean {
 /** Judges a pod by its object alone. Pure; nothing is silently dropped: what is not carried is lost or blocks. */
 export function judgePod(pod: Pod): Verdict {
   const carries = ['memory and processes', 'changed files of the root file systems', '/dev/shm', 'connections inside the pod'];
-  const loses = ['connections to the outside: their peers get a reset'];
   for (const volume of pod.spec.volumes ?? []) {
     if (isCarried(volume)) carries.push(`emptyDir ${volume.name}${volume.emptyDir?.medium === 'Memory' ? ' (in memory)' : ''}`);
   }
   if ((pod.spec.initContainers ?? []).length > 0) carries.push('the work of the init containers: they do not run again');
-  return { carries, loses, blocks: [...objectBlocks(pod), ...specBlocks(pod), ...volumeBlocks(pod), ...containerBlocks(pod)] };
+  return { carries, loses: lossesOf(pod), blocks: [...objectBlocks(pod), ...specBlocks(pod), ...volumeBlocks(pod), ...containerBlocks(pod)] };
 }
 
 function objectBlocks({ metadata, status }: Pod): Reason[] {
@@ -45,6 +45,8 @@ function specBlocks({ spec }: Pod): Reason[] {
     when(spec.hostNetwork === true, 'it uses the network of its node (hostNetwork)'),
     when(spec.hostPID === true, 'it sees the processes of its node (hostPID)'),
     when(spec.hostIPC === true, 'it shares memory with its node (hostIPC)'),
+    when((spec['os'] as { name?: string } | undefined)?.name === 'windows', 'it is a Windows pod'),
+    when(Boolean(spec.runtimeClassName), `it asks for runtime class ${spec.runtimeClassName}`, 'only the nodes\' ordinary runtime is supported so far'),
     when(spec.hostUsers === false, 'it has a user namespace (hostUsers: false), which CRIU cannot restore under Kubernetes'),
     when(spec.shareProcessNamespace === true && spec.containers.length > 1, 'its containers share one process namespace', 'set shareProcessNamespace to false'),
     when((spec.ephemeralContainers ?? []).length > 0, 'it has ephemeral containers, which cannot be made again', 'debug it after the move'),
@@ -58,10 +60,18 @@ function specBlocks({ spec }: Pod): Reason[] {
 }
 
 function volumeBlocks({ spec }: Pod): Reason[] {
+  const identities = (spec.volumes ?? []).flatMap(({ name, projected }) =>
+    (projected?.sources ?? []).flatMap((source) => ['clusterTrustBundle', 'podCertificate'].filter((kind) => source[kind] !== undefined).map((kind) => ({ name, kind }))),
+  );
+  return [...identities.map(({ name, kind }) => ({ reason: `volume ${name} has a ${kind}, and the peer's would be another one` })), ...contentBlocks(spec)];
+}
+
+function contentBlocks(spec: Pod['spec']): Reason[] {
   return (spec.volumes ?? [])
     .filter((volume) => !isCarried(volume) && !isReflected(volume))
     .map((volume) => {
-      const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'unknown';
+      const medium = volume.emptyDir ? ` (medium ${volume.emptyDir.medium})` : '';
+      const kind = `${Object.keys(volume).find((key) => key !== 'name') ?? 'unknown'}${medium}`;
       return { reason: `volume ${volume.name} is of kind ${kind}, whose content cannot be carried`, hint: 'emptyDir, ConfigMap, Secret, projected and downward API volumes can' };
     });
 }
@@ -72,6 +82,8 @@ function containerBlocks({ spec }: Pod): Reason[] {
       when(container.lifecycle?.postStart !== undefined, `container ${container.name} has a postStart hook, which would run a second time`),
       when((container.volumeDevices ?? []).length > 0, `container ${container.name} uses a block device`),
       when(container.securityContext?.privileged === true, `container ${container.name} is privileged: it can hold anything of its node`),
+      when(container.securityContext?.['procMount'] === 'Unmasked', `container ${container.name} has an unmasked /proc (procMount), which needs a user namespace`),
+      ...impatience(container),
       when(
         (container.volumeMounts ?? []).some(({ mountPropagation }) => mountPropagation !== undefined && mountPropagation !== 'None'),
         `container ${container.name} shares mounts with its node (mountPropagation)`,
@@ -82,6 +94,17 @@ function containerBlocks({ spec }: Pod): Reason[] {
       ),
     ].flat(),
   );
+}
+
+/** A kubelet restarts a container that does not answer for so long, and a frozen one does not (facts: tried, safety). */
+const leastPatienceSeconds = 5;
+
+function impatience({ name, livenessProbe }: Container): Reason[][] {
+  if (!livenessProbe || livenessProbe.exec !== undefined) return []; // an exec probe fails to run in a frozen container, which does not count
+  const { periodSeconds = 10, failureThreshold = 3 } = livenessProbe;
+  const patience = periodSeconds * failureThreshold;
+  const reason = `container ${name} is restarted when it does not answer its liveness probe for ${patience} s, and it stands still while it is moved`;
+  return [when(patience < leastPatienceSeconds, reason, `give the probe a periodSeconds x failureThreshold of ${leastPatienceSeconds} s or more`)];
 }
 
 function when(is: boolean, reason: string, hint?: string): Reason[] {

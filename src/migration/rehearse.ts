@@ -8,6 +8,7 @@ import { standbyShadowPod } from '../liqo/standby.ts';
 import { projectedTokens, tokenPath, tokenRequest, tokenSecret } from '../liqo/token-secret.ts';
 import type { MigrationRequest, PlanReport, Reason } from './contract.ts';
 import { sourceHelper, targetHelper } from './helper-pods.ts';
+import type { Pins } from './images.ts';
 import { reachDirectly } from './peer-connection.ts';
 import { isAllowed } from './permissions.ts';
 import { makePlan, type Plan } from './plan.ts';
@@ -21,6 +22,8 @@ export interface Rehearsal extends PlanReport {
 /** In the place of a migration's own id. */
 const id = 'rehearsal';
 const dryRun = { dryRun: 'All' } as const;
+/** Which images have another meaning at the peer shows only when they are pulled. */
+const noPins: Pins = new Map<string, string>();
 
 /**
  * Makes the plan, and then sends every request of a migration that changes something with `dryRun=All`: admission,
@@ -47,7 +50,7 @@ async function tryHome(trial: Trial, { connection: home, agentImage }: Migration
   const { name, namespace = '' } = pod.metadata;
   const pods = `/api/v1/namespaces/${namespace}/pods`;
   await trial.create(home, pods, sourceHelper(plan, id, agentImage));
-  await trial.create(home, pods, targetHelper(plan, id, agentImage));
+  await trial.create(home, pods, targetHelper(plan, id, agentImage, noPins));
   for (const token of projectedTokens(pod)) {
     const account = `${namespace}/${pod.spec.serviceAccountName ?? 'default'}`;
     await trial.attempt(home, 'give a token of', 'serviceaccount', account, async () => home.create(tokenPath(pod), tokenRequest(token), trial.signal, dryRun));
@@ -61,12 +64,12 @@ async function tryHome(trial: Trial, { connection: home, agentImage }: Migration
 async function tryPeer(trial: Trial, remote: KubeConnection, { agentImage }: MigrationRequest, plan: Plan): Promise<void> {
   const { pod, peer, twinNamespace } = plan;
   const collection = `/apis/offloading.liqo.io/v1beta1/namespaces/${twinNamespace}/shadowpods`;
-  const helper = targetHelper(plan, id, agentImage);
+  const helper = targetHelper(plan, id, agentImage, noPins);
   await trial.create(remote, collection, forgeShadowPod(helper, peer, twinNamespace));
   const tokens = projectedTokens(pod);
   if (tokens.length > 0) {
     const secrets = `/api/v1/namespaces/${twinNamespace}/secrets`;
-    const secret = tokenSecret(pod, peer, twinNamespace, Object.fromEntries(tokens.map(({ key }) => [key, ''])), new Date().toISOString());
+    const secret = tokenSecret(pod, peer, twinNamespace, Object.fromEntries(tokens.map(({ key }) => [key, ''])), new Date().toISOString(), id);
     const { name } = secret.metadata;
     const deletion = async (): Promise<void> => remote.delete(`${secrets}/${name}`, { dryRun: ['All'] }, trial.signal);
     await trial.attempt(remote, 'delete', 'secret', `${twinNamespace}/${name}`, deletion, isNotFound);

@@ -14,6 +14,8 @@ export type PeerMessage =
   | { type: 'complete'; files: number; bytes: number }
   | { type: 'ready'; stage: 'precopied' | 'held' | 'running' }
   | { type: 'commit' }
+  /** Says nothing but that the sender, and the link, are there. */
+  | { type: 'alive' }
   | { type: 'failed'; message: string };
 
 /** `image`: a file of CRIU's; `tree`: changes of a file tree (volume, root file system, shared memory). */
@@ -162,6 +164,7 @@ export function checkedMessage(value: unknown): PeerMessage {
       return { type: 'ready', stage: oneOf(stages, raw['stage'], 'stage') };
     case 'precopied':
     case 'commit':
+    case 'alive':
       return { type: raw['type'] };
     case 'failed':
       return { type: 'failed', message: String(raw['message']).slice(0, 4000) };

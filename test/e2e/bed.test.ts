@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { loadImage, runIn, up, whatIsMissing } from '../../bed/bed.ts';
 import { cgroupMembers } from '../../bed/cgroups.ts';
-import { prefix, stateDir } from '../../bed/layout.ts';
+import { nodeNamed, prefix, stateDir } from '../../bed/layout.ts';
 import { networkNamespaces } from '../../bed/network.ts';
+import { runOnNode } from '../../bed/node.ts';
 import { isAlive, recordedProcesses } from '../../bed/processes.ts';
 import { must, run } from '../../build/run.ts';
 import { buildAgentImage } from '../../image/agent-image.ts';
@@ -22,6 +24,44 @@ test('run hands through the three streams and the exit code, in a place with bot
   const script = 'read word; echo "$word"; echo aside >&2; kubectl config get-contexts -o name; kubectl config current-context; exit 7';
   const result = await run(bed('run', '--', 'sh', '-c', script), { input: 'told\n' });
   expect(result).toEqual({ code: 7, stdout: 'told\naway\nhome\nhome\n', stderr: 'aside\n' });
+});
+
+test('run hands signals on, and gives back what the command makes of them', async () => {
+  const [program = '', ...args] = bed('run', '--', 'sh', '-c', 'trap "exit 9" TERM; echo ready; while true; do sleep 0.1; done');
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  await once(child.stdout, 'data');
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([9, null]);
+});
+
+test('a machine that lacks something is told all of it, each with its cure', async () => {
+  const { code, stderr } = await run(bed('up'), { env: { PATH: '/nowhere' } });
+  expect(code).toBe(1);
+  expect(stderr).toContain('Go is not in PATH');
+  expect(stderr).toContain('install Go');
+  expect(stderr).toContain('use a Debian-like machine, or name an unpacked tree in KUBECTL_MIGRATE_BED_TREE');
+});
+
+test('the link between the clusters is as slow as one wants it, until that is lifted', async () => {
+  const [home, away] = [nodeNamed('home-1'), nodeNamed('away-1')];
+  const sendMs = async (): Promise<number> => {
+    const received = runOnNode(away, ['busybox', 'nc', '-l', '-p', '9999']);
+    const start = performance.now();
+    const send = `until dd if=/dev/zero bs=64k count=32 2>/dev/null | busybox nc ${away.address} 9999; do sleep 0.05; done`;
+    await runOnNode(home, ['sh', '-c', send]);
+    expect((await received).stdout).toHaveLength(2 << 20);
+    return performance.now() - start;
+  };
+  try {
+    await must(bed('link', '8mbit', '50ms'));
+    const slow = await sendMs();
+    await must(bed('link', 'none'));
+    // Two megabytes, less what the bucket holds, are 14 Mbit.
+    expect(slow).toBeGreaterThan(1_500);
+    expect(await sendMs()).toBeLessThan(slow);
+  } finally {
+    await must(bed('link', 'none'));
+  }
 });
 
 test('the tools that people use are there, with this checkout as kubectl-migrate', async () => {

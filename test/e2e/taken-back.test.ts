@@ -2,8 +2,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { nodeNamed, nodes } from '../../bed/layout.ts';
 import { runOnNode } from '../../bed/node.ts';
 import type { Pod } from '../../src/kube/types.ts';
-import { deletePod, followLogs, getPod, kubectl, leftoversInTheEnd, logs, migrate, mustKubectl, startMigration, startPod } from './cluster.ts';
+import { deletePod, followLogs, getPod, leftoversInTheEnd, logs, migrate, mustKubectl, startMigration, startPod } from './cluster.ts';
 import { containerOf, podOf } from './pods.ts';
+import { expectUntouched } from './untouched.ts';
 import { breaksIn, stepsIn } from './steps.ts';
 
 const made: string[] = [];
@@ -14,21 +15,6 @@ afterEach(async () => {
 async function start(pod: Pod): Promise<Pod> {
   made.push(pod.metadata.name);
   return await startPod(pod);
-}
-
-/** The pod runs on as the same pod, nothing of its memory is lost, and nothing of the migration is there any more. */
-async function expectUntouched(original: Pod): Promise<void> {
-  const { name, uid } = original.metadata;
-  expect(await leftoversInTheEnd()).toEqual([]);
-  const pod = await getPod('home', name);
-  expect(pod.metadata.uid).toBe(uid);
-  expect(pod.spec.nodeName).toBe('home-1');
-  expect(pod.status?.containerStatuses?.map(({ restartCount }) => restartCount)).toEqual(original.spec.containers.map(() => 0));
-  const before = stepsIn(await logs('home', name)).length;
-  await expect.poll(async () => stepsIn(await logs('home', name)).length, { timeout: 10_000 }).toBeGreaterThan(before);
-  expect(breaksIn(stepsIn(await logs('home', name)))).toEqual([]);
-  const twins = await kubectl('away', 'get', 'pods,shadowpods', '-o', 'name');
-  expect(twins.stdout).not.toContain(name);
 }
 
 describe('Ctrl-C takes everything back', () => {
@@ -100,9 +86,8 @@ test('a CLI that is killed leaves the source running, and what it leaves can be 
   await running.result;
   const ours = ['-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '--wait', '--timeout=90s'];
   await new Promise((resolve) => setTimeout(resolve, 2_000));
-  await mustKubectl('away', 'delete', 'shadowpods', ...ours);
+  await mustKubectl('away', 'delete', 'shadowpods,secrets', ...ours);
   await mustKubectl('home', 'delete', 'pods', ...ours);
-  await mustKubectl('away', 'delete', 'secret', 'killed-token', '--ignore-not-found');
   await expectUntouched(original);
 });
 

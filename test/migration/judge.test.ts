@@ -33,6 +33,16 @@ describe('what is not carried is in the way, with its reason', () => {
     ['a claim of devices', pod({ resourceClaims: [{}] }), /resourceClaims/],
     ['a device', pod(container({ resources: { limits: { 'nvidia.com/gpu': '1' } } })), /nvidia/],
     ['a block device', pod(container({ volumeDevices: [{}] })), /block device/],
+    ['an ephemeral volume', pod({ volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate: {} } }] }), /kind ephemeral/],
+    ['a volume from an image', pod({ volumes: [{ name: 'v', image: { reference: 'x' } }] }), /kind image/],
+    ['a volume from a repository', pod({ volumes: [{ name: 'v', gitRepo: { repository: 'x' } }] }), /kind gitRepo/],
+    ['huge pages as a volume', pod({ volumes: [{ name: 'v', emptyDir: { medium: 'HugePages-2Mi' } }] }), /medium HugePages-2Mi/],
+    ['the trust of its cluster', pod({ volumes: [{ name: 'v', projected: { sources: [{ clusterTrustBundle: { path: 'ca' } }] } }] }), /clusterTrustBundle/],
+    ['a certificate of its cluster', pod({ volumes: [{ name: 'v', projected: { sources: [{ podCertificate: { keyType: 'ED25519' } }] } }] }), /podCertificate/],
+    ['a runtime class', pod({ runtimeClassName: 'gvisor' }), /runtime class gvisor/],
+    ['Windows', pod({ os: { name: 'windows' } }), /Windows/],
+    ['an unmasked /proc', pod(container({ securityContext: { procMount: 'Unmasked' } })), /procMount/],
+    ['a liveness probe without patience', pod(container({ livenessProbe: { httpGet: { port: 80 }, periodSeconds: 1, failureThreshold: 3 } })), /liveness probe for 3 s/],
     ['shared mounts', pod(container({ volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation: 'HostToContainer' }] })), /mountPropagation/],
   ];
   for (const [what, odd, reason] of cases) {
@@ -41,6 +51,64 @@ describe('what is not carried is in the way, with its reason', () => {
   test('a container that does not run', () => {
     const crashed = { ...pod(), status: { phase: 'Running', containerStatuses: [{ name: 'main', state: { waiting: { reason: 'CrashLoopBackOff' } } }] } };
     expect(judgePod(crashed).blocks).toHaveLength(1);
+  });
+});
+
+describe('what comes over as it is needs no word', () => {
+  const cases: readonly [string, Partial<Pod['spec']>][] = [
+    ['what every pod gets from its API server', { priority: 0, preemptionPolicy: 'PreemptLowerPriority', schedulerName: 'default-scheduler', serviceAccountName: 'default', serviceAccount: 'default', securityContext: {}, dnsPolicy: 'ClusterFirst', enableServiceLinks: true, restartPolicy: 'Always', terminationGracePeriodSeconds: 30 }],
+    ['names', { hostname: 'a', subdomain: 'b', setHostnameAsFQDN: true, hostAliases: [{ ip: '10.0.0.1', hostnames: ['db'] }], dnsConfig: {} }],
+    ['rules of restart', { containers: [{ name: 'main', restartPolicy: 'Never', restartPolicyRules: [], resizePolicy: [] }] }],
+    ['the keyboard and the screen', { containers: [{ name: 'main', stdin: true, stdinOnce: true, tty: true }] }],
+    ['a liveness probe with patience, or one by exec', { containers: [{ name: 'main', livenessProbe: { httpGet: {}, periodSeconds: 10, failureThreshold: 3 } }, { name: 'side', livenessProbe: { exec: {}, periodSeconds: 1, failureThreshold: 1 } }] }],
+    ['mounts of parts, read-only to the bottom', { containers: [{ name: 'main', volumeMounts: [{ name: 'v', mountPath: '/v', subPath: 'a', readOnly: true, recursiveReadOnly: 'Enabled' }, { name: 'v', mountPath: '/w', subPathExpr: '$(A)' }] }] }],
+    ['users, groups, sysctls and profiles', { securityContext: { runAsUser: 1, supplementalGroupsPolicy: 'Strict', fsGroupChangePolicy: 'Always', sysctls: [], seccompProfile: {}, appArmorProfile: {} } }],
+    ['topology', { topologySpreadConstraints: [{}] }],
+  ];
+  const usual = judgePod(pod()).loses;
+  for (const [what, spec] of cases) {
+    test(what, () => {
+      const odd = pod(spec);
+      const statuses = odd.spec.containers.map(({ name }) => ({ name, state: { running: {} } }));
+      const verdict = judgePod({ ...odd, status: { phase: 'Running', containerStatuses: statuses } });
+      expect(verdict.blocks).toEqual([]);
+      expect(verdict.loses).toEqual(usual);
+    });
+  }
+});
+
+describe('what the peer does not get is told when the pod has it', () => {
+  const container = (extra: object): Partial<Pod['spec']> => ({ containers: [{ name: 'main', ...extra }] });
+  const variable = (fieldPath: string): Partial<Pod['spec']> => container({ env: [{ name: 'PLACE', valueFrom: { fieldRef: { fieldPath } } }] });
+  const cases: readonly [string, Pod, RegExp][] = [
+    ['rules for a place', pod({ nodeSelector: { disk: 'ssd' }, affinity: { nodeAffinity: {} }, schedulerName: 'mine' }), /\(nodeSelector, affinity, schedulerName\)/],
+    ['a priority class', pod({ priorityClassName: 'high', priority: 1000 }), /its priorityClassName:/],
+    ['a priority by default', pod({ priority: 1000 }), /its priority:/],
+    ['the wish not to preempt', pod({ preemptionPolicy: 'Never' }), /its preemptionPolicy:/],
+    ['overhead', pod({ overhead: { cpu: '1' } }), /overhead/],
+    ['resources of the pod', pod({ resources: { limits: { cpu: '1' } } }), /the resources of the pod as a whole/],
+    ['a host name that overrides', pod({ hostnameOverride: 'x' }), /hostnameOverride/],
+    ['a group of pods', pod({ workloadRef: {} }), /workloadRef/],
+    ['a service account', pod({ serviceAccountName: 'robot' }), /service account robot .* "default"/],
+    ['readiness gates', pod({ readinessGates: [{ conditionType: 'a.b/c' }] }), /readiness gates \(a\.b\/c\)/],
+    ['its address in the environment', pod(variable('status.podIP')), /PLACE \(status\.podIP\)/],
+    ['its node in the environment', pod(variable('spec.nodeName')), /PLACE \(spec\.nodeName\)/],
+    ['its UID in the environment', pod(variable('metadata.uid')), /PLACE \(metadata\.uid\)/],
+    ['a port of its node', pod(container({ ports: [{ containerPort: 80, hostPort: 8080 }] })), /port 8080 \(hostPort\)/],
+    ['a late readiness', pod(container({ readinessProbe: { httpGet: {}, initialDelaySeconds: 60 } })), /after 60 s \(initialDelaySeconds\)/],
+    ['a field of a newer Kubernetes', pod({ quantum: true }), /^quantum: a field/m],
+    ['one of a container', pod(container({ entangled: 'main' })), /^containers\[\]\.entangled: a field/m],
+    ['one of a security context', pod(container({ securityContext: { cloak: true } })), /^containers\[\]\.securityContext\.cloak: a field/m],
+    ['one of a mount', pod(container({ volumeMounts: [{ name: 'v', mountPath: '/v', warp: 1 }] })), /^containers\[\]\.volumeMounts\[\]\.warp: a field/m],
+  ];
+  for (const [what, odd, loss] of cases) test(what, () => expect(judgePod(odd).loses.join('\n')).toMatch(loss));
+  test('restarts so far', () => {
+    const restarted = { ...pod(), status: { phase: 'Running', containerStatuses: [{ name: 'main', restartCount: 3, state: { running: {} } }] } };
+    expect(judgePod(restarted).loses.join()).toContain('restart count of container main (3)');
+  });
+  test('unless Liqo is told to hand it on', () => {
+    const annotations = { 'liqo.io/anti-affinity-preset': 'propagate', 'liqo.io/api-server-support': 'remote' };
+    expect(judgePod(pod({ affinity: { podAntiAffinity: {} }, serviceAccountName: 'robot' }, { annotations })).loses).toEqual(judgePod(pod()).loses);
   });
 });
 

@@ -85,6 +85,12 @@ test('a call of the runtime takes the mount away by itself when no pod is awaite
   expect(result).toMatchObject({ code: 0, stdout: '0\nthe node has its own\n' });
 });
 
+test('a node whose folder of ours was removed from under the mount has its runtime back with the next call', async () => {
+  await copyFile('/bin/echo', runtime);
+  const result = await onNode(`${shim} mount /proc ${nodeDir}/shim ${runtime}; rm -r ${nodeDir}; ${runtime} list; grep -c ' ${runtime} ' /proc/self/mountinfo || true`);
+  expect(result).toMatchObject({ code: 0, stdout: 'list\n0\n' });
+});
+
 test('a failed mount says on what', async () => {
   const result = await onNode(`${shim} mount /proc ${nodeDir}/shim ${folder}/not-there`);
   expect(result.code).toBe(1);

@@ -1,11 +1,14 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { cp, chmod, mkdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { plainSegment } from '../../protocol/names.ts';
 import { nodeDir, onHost } from './host.ts';
 
+/** Where the staging folders lie. */
+export const migrationsDir = `${nodeDir}/migrations`;
+
 /** The staging folder of one migration on this node. */
 export function stagingDir(migration: string): string {
-  return `${nodeDir}/migrations/${plainSegment(migration, 'migration id')}`;
+  return `${migrationsDir}/${plainSegment(migration, 'migration id')}`;
 }
 
 /**
@@ -56,8 +59,10 @@ async function installOnce(path: string, make: (draft: string) => Promise<void>)
  */
 export async function uninstall(migration: string): Promise<void> {
   await rm(onHost(stagingDir(migration)), { recursive: true, force: true });
+  // A pod that a dead agent awaited here: the shim is still mounted, and needs the copy of the runtime.
+  if (existsSync(onHost(`${nodeDir}/await`)) && readdirSync(onHost(`${nodeDir}/await`)).length > 0) return;
   try {
-    await rmdir(onHost(`${nodeDir}/migrations`));
+    await rmdir(onHost(migrationsDir));
   } catch {
     return;
   }

@@ -9,6 +9,10 @@ import { dataFrameHead, drained, FrameReader, maxDataBytes, messageFrame, type F
 const tlsOptions = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256' } as const;
 const identity = 'kubectl-migrate';
 
+/** A network that drops everything tells nobody: each side says something once a second, and this long a silence is the end. */
+const beatMs = 1_000;
+const mostSilentBeats = 10;
+
 /** The conversation of the two agents of a migration; one at each end. */
 export class PeerLink {
   readonly #socket: TLSSocket;
@@ -20,8 +24,14 @@ export class PeerLink {
   constructor(socket: TLSSocket, onMessage: (message: PeerMessage) => void, onData: (file: number, data: Buffer) => void) {
     this.#socket = socket;
     socket.setNoDelay(true);
-    const reader = new FrameReader(onMessage, onData);
+    const reader = new FrameReader((message) => message.type === 'alive' || onMessage(message), onData);
+    let silentBeats = 0;
+    const heart = setInterval(() => {
+      if (++silentBeats > mostSilentBeats) socket.destroy(new Error(`nothing came from the other agent for ${(mostSilentBeats * beatMs) / 1000} s`));
+      this.send({ type: 'alive' });
+    }, beatMs);
     socket.on('data', (chunk: Buffer) => {
+      silentBeats = 0;
       try {
         reader.push(chunk);
       } catch (error) {
@@ -31,7 +41,10 @@ export class PeerLink {
     this.closed = new Promise((resolve) => {
       let reason: Error | undefined;
       socket.on('error', (error) => (reason ??= error));
-      socket.on('close', () => resolve(reason ?? new Error('the other agent closed the connection')));
+      socket.on('close', () => {
+        clearInterval(heart);
+        resolve(reason ?? new Error('the other agent closed the connection'));
+      });
     });
   }
 

@@ -6,15 +6,17 @@ import { nodeFacts } from '../node/facts.ts';
 import { hostProc } from '../node/host.ts';
 import type { NodeContainer } from '../runc/container.ts';
 import { foreignProcesses, isFrozen, isParentFrozen, processesOf } from '../runc/freezer.ts';
+import { handedOverBy } from './commit-record.ts';
 import type { SourcePod } from './pod.ts';
 
 /** Looks at the processes of a pod for what CRIU cannot dump, so that it is named before anything is touched. */
 export async function inspect(pod: SourcePod): Promise<Inspection> {
   const blocks: Finding[] = [];
+  const handedOver = handedOverBy(pod.uid);
   let memoryBytes = 0;
   for (const container of pod.containers) {
     const processes = processesOf(container);
-    blocks.push(...frozenFindings(container));
+    blocks.push(...frozenFindings(container, handedOver));
     for (const pid of processes) {
       memoryBytes += memoryOf(pid);
       blocks.push(...processFindings(container.name, pid));
@@ -24,8 +26,11 @@ export async function inspect(pod: SourcePod): Promise<Inspection> {
   return { facts: await nodeFacts(), memoryBytes, fileBytes: sum(pod.trees.map(treeBytes)), blocks };
 }
 
-function frozenFindings(container: NodeContainer): Finding[] {
+function frozenFindings(container: NodeContainer, handedOver: string | undefined): Finding[] {
   if (!isFrozen(container) && !isParentFrozen(container)) return [];
+  if (handedOver !== undefined) {
+    return [{ container: container.name, reason: `migration ${handedOver} has handed it over to the peer for good`, hint: 'never thaw it: it runs at the peer; that migration told how to finish by hand' }];
+  }
   return [{ container: container.name, reason: 'it is frozen already, by somebody else', hint: 'thaw it first' }];
 }
 

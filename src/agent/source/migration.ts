@@ -1,15 +1,16 @@
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
 import { timed, type Tell } from '../clock.ts';
-import { runOnHost } from '../node/host.ts';
+import { hostProc, runOnHost } from '../node/host.ts';
 import { install } from '../node/install.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
 import type { NodeContainer } from '../runc/container.ts';
 import { foreignProcesses, freeze, isFrozen, thaw, untilFrozen } from '../runc/freezer.ts';
 import { findRuntime } from '../runc/runtime.ts';
-import { hasCommitRecord, writeCommitRecord } from './commit-record.ts';
+import { abortUnlessCommitted, writeCommitRecord } from './commit-record.ts';
 import { prepareDump, untilNoDump, type Dump } from './dump.ts';
 import { inspect } from './inspect.ts';
 import { PodFiles } from './pod-files.ts';
@@ -144,7 +145,7 @@ export class SourceMigration {
     await untilNoDump(this.#id);
     this.#ref = ref;
     const { containers } = await this.#look();
-    if (hasCommitRecord(this.#id)) {
+    if (abortUnlessCommitted(this.#id, ref.uid) === 'committed') {
       this.#state = 'committed';
       return 'committed';
     }
@@ -166,6 +167,11 @@ export class SourceMigration {
         thawIfThere(container);
       }),
     );
+  }
+
+  /** Whether nothing is left of a source that committed: its record has told all it had to tell. */
+  get isOver(): boolean {
+    return this.#state === 'committed' && (this.#pod?.containers ?? []).every(({ initPid }) => !existsSync(`${hostProc}/${initPid}`));
   }
 
   close(): void {

@@ -8,6 +8,7 @@ import { processesOf } from '../runc/freezer.ts';
 
 /** The pod to move, as its node knows it. */
 export interface SourcePod {
+  readonly uid: string;
   readonly containers: readonly NodeContainer[];
   readonly trees: readonly Tree[];
 }
@@ -27,7 +28,7 @@ export async function findPod(pod: PodOnNode): Promise<SourcePod> {
   if (shared) trees.push({ name: 'shm', folder: shared, isOverlay: false });
   for (const container of containers) trees.push({ name: `rootfs.${container.name}`, folder: upperLayer(container), isOverlay: true });
   trees.push(...heldProjections(pod, volumes, containers));
-  return { containers, trees: trees.filter(({ folder }) => existsSync(onHost(folder))) };
+  return { uid: pod.uid, containers, trees: trees.filter(({ folder }) => existsSync(onHost(folder))) };
 }
 
 /** The folder with everything that the container changed in its image's files. */

@@ -184,6 +184,8 @@ export class TargetMigration {
         this.#isComplete = true;
         this.#tellIfAllIsHeld();
         break;
+      case 'alive':
+        break; // heard by the link
       case 'commit':
         if (!this.#isAllHeld) throw new Error('the source commits before all is held');
         this.#phase = 'running';

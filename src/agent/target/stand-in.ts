@@ -25,10 +25,10 @@ export class StandIn {
   }
 
   /** @throws Error when the runtime is not found, or is covered by something that is not ours to share */
-  static async mount(pod: { namespace: string; pod: string; deadlineSeconds: number }, listener: ShimListener): Promise<StandIn> {
+  static async mount(pod: AwaitedName & { readonly deadlineSeconds: number }, listener: ShimListener): Promise<StandIn> {
     const runtime = await findRuntime();
     copyRuntime(runtime);
-    const folder = `${nodeDir}/await/${plainSegment(pod.namespace, 'namespace')}/${plainSegment(pod.pod, 'pod')}`;
+    const folder = folderOf(pod);
     mkdirSync(onHost(folder), { recursive: true, mode: 0o700 });
     writeDeadline(folder, pod.deadlineSeconds);
     const server = await serveShim(onHost(`${folder}/agent.sock`), listener);
@@ -50,10 +50,28 @@ export class StandIn {
   /** Forgets the pod, and gives the runtime back unless another migration on this node awaits a pod. */
   async unmount(): Promise<void> {
     this.#server.close();
-    rmSync(onHost(this.#folder), { recursive: true, force: true });
-    removeIfEmpty(onHost(dirname(this.#folder)));
-    await unmountOnHost(this.#runtime);
+    await forget(this.#folder, this.#runtime);
   }
+}
+
+/** Forgets a pod that an agent which is dead awaited here. The node must know nothing of that pod any more. */
+export async function forgetPod(pod: AwaitedName): Promise<void> {
+  await forget(folderOf(pod), await findRuntime());
+}
+
+interface AwaitedName {
+  readonly namespace: string;
+  readonly pod: string;
+}
+
+function folderOf({ namespace, pod }: AwaitedName): string {
+  return `${nodeDir}/await/${plainSegment(namespace, 'namespace')}/${plainSegment(pod, 'pod')}`;
+}
+
+async function forget(folder: string, runtime: string): Promise<void> {
+  rmSync(onHost(folder), { recursive: true, force: true });
+  removeIfEmpty(onHost(dirname(folder)));
+  await unmountOnHost(runtime);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { CheckpointResult } from '../../protocol/agent-calls.ts';
 import type { AgentEvent } from '../../protocol/agent-events.ts';
 import type { StepClock, StepVoice } from '../clock.ts';
 import type { OnEvent } from '../contract.ts';
+import { openSession } from '../agent-session.ts';
 import { rescueSource } from '../rescue.ts';
 import type { UndoList } from '../undo.ts';
 import type { Standby } from './standby.ts';
@@ -27,6 +28,7 @@ export async function checkpoint(
   const stop = (): void => void source.call('source.abort', null, 30_000).catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
   let unfollow = (): void => undefined;
+  const start = performance.now();
   try {
     return await clock.step('checkpoint', async (voice) => {
       voice.say('freezing');
@@ -37,9 +39,14 @@ export async function checkpoint(
       return { frozenMs, notes, ...progress.commit() };
     });
   } catch (error) {
+    const heardMs = performance.now() - start;
     if ((await stateOfSource(standby)) === 'running') throw error;
     undo.forget();
-    throw inDoubt(standby, error as Error);
+    // The source committed, or can tell nothing any more. If the target runs, it has had the source's word for it.
+    const confirmed = await target.call('target.finished', null, 20_000).catch(() => undefined);
+    if (!confirmed) throw inDoubt(standby, error as Error);
+    clock.ignoreStop();
+    return { frozenMs: heardMs, notes: [...confirmed.notes, `the frozen time is an upper bound: ${(error as Error).message}`] };
   } finally {
     unfollow();
     signal.removeEventListener('abort', stop);
@@ -70,8 +77,15 @@ async function stateOfSource(standby: Standby): Promise<'running' | 'committed' 
   try {
     return (await standby.source.call('source.abort', null, 130_000)).state;
   } catch {
-    return await rescueSource(standby).catch(() => 'unknown' as const);
+    return await askAgain(standby).catch(async () => rescueSource(standby).catch(() => 'unknown' as const));
   }
+}
+
+/** A conversation can end while its agent goes on: with the API server that it went through. */
+async function askAgain({ home, source }: Standby): Promise<'running' | 'committed'> {
+  const session = await openSession(home, source.pod, AbortSignal.timeout(10_000));
+  const { state } = await session.call('source.abort', null, 130_000).finally(() => session.close());
+  return state;
 }
 
 function inDoubt({ plan, shadowPod }: Standby, cause: Error): MigrateError {

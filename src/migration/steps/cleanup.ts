@@ -1,11 +1,51 @@
-import { removePod, type Prepared } from './prepare.ts';
+import { openSession, type AgentSession } from '../agent-session.ts';
+import { sweepSource, sweepTarget } from '../rescue.ts';
+import { removePod } from '../start-helper.ts';
+import type { Prepared } from './prepare.ts';
 
-/** Removes what the migration made for itself, on both nodes and in both clusters. */
-export async function cleanup({ home, remote, source, target, plan }: Prepared): Promise<void> {
-  await Promise.all([source.call('cleanup', null, 30_000), target.call('cleanup', null, 30_000)]);
-  source.close();
-  target.close();
+/**
+ * Removes what the migration made for itself, on both nodes and in both clusters. Never throws: the pod has moved.
+ *
+ * @returns what could not be removed, item by item
+ */
+export async function cleanup(prepared: Prepared): Promise<{ notes: string[] }> {
+  const { home, remote, plan } = prepared;
+  const notes = (await Promise.all([cleanupAgent(prepared, 'source'), cleanupTarget(prepared)])).flat();
   const collection = `/api/v1/namespaces/${plan.report.namespace}/pods`;
-  await Promise.all([source, target].map(async ({ pod }) => removePod(home, `${collection}/${pod.metadata.name}`)));
+  await Promise.all(
+    (['source', 'target'] as const).map(async (role) => {
+      const { name } = prepared[role].pod.metadata;
+      await removePod(home, `${collection}/${name}`).catch((error: unknown) => {
+        notes.push(`helper pod ${name} is left: ${(error as Error).message}`);
+      });
+    }),
+  );
   remote.close();
+  return { notes };
+}
+
+/** Takes away what the target agent has on its node; the runtime is the node's again. Never throws. */
+export async function cleanupTarget(prepared: Prepared): Promise<string[]> {
+  return await cleanupAgent(prepared, 'target');
+}
+
+async function cleanupAgent(prepared: Prepared, role: 'source' | 'target'): Promise<string[]> {
+  const session = prepared[role];
+  const { targetTwin, remote } = prepared;
+  const sweep = async (): Promise<void> => (role === 'source' ? sweepSource(prepared) : sweepTarget(remote, prepared, targetTwin.spec.nodeName ?? ''));
+  try {
+    await session.call('cleanup', null, 30_000).catch(async () => cleanupAfresh(prepared, session).catch(sweep));
+    return [];
+  } catch (error) {
+    const { name } = session.pod.metadata;
+    return [`what the agent of helper pod ${name} has on its node is left: ${(error as Error).message}`];
+  } finally {
+    session.close();
+  }
+}
+
+/** A conversation ends with the API server that it goes through; the agent may still be there. */
+async function cleanupAfresh({ home }: Prepared, { pod }: AgentSession): Promise<void> {
+  const session = await openSession(home, pod, AbortSignal.timeout(10_000));
+  await session.call('cleanup', null, 30_000).finally(() => session.close());
 }

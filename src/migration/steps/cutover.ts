@@ -1,43 +1,117 @@
-import { isNotFound } from '../../kube/errors.ts';
+import { insist } from '../../kube/insist.ts';
+import { isAlreadyExists, isNotFound, KubeError } from '../../kube/errors.ts';
 import { waitFor } from '../../kube/wait.ts';
 import type { Pod } from '../../kube/types.ts';
 import { homePod } from '../../liqo/home-pod.ts';
 import { adoptionPatch } from '../../liqo/standby.ts';
+import { unmarkingPatch } from '../../liqo/token-secret.ts';
+import { keepObject, type KeptObject } from '../kept-object.ts';
+import { unfinished, type Task } from '../unfinished.ts';
+import { cleanup, cleanupTarget } from './cleanup.ts';
 import type { Standby } from './standby.ts';
 
+/** How long an API server may be away, at each of the requests. */
+const patienceMs = 120_000;
+/** How long a quota may take to notice that the old object is gone. */
+const quotaPatienceMs = 10_000;
 /** How long the virtual kubelet may take to tell the home cluster what it has adopted. */
 const adoptionDeadlineMs = 60_000;
 
 /**
  * Makes the home cluster's object follow the processes: the same name, now on the virtual node. Takes no signal: the
  * pod runs at the peer already, and stopping here would leave it without its object.
+ *
+ * @throws MigrateError (in-doubt) telling what is done, what is not, and how to do the rest by hand
  */
 export async function cutover(standby: Standby, say: (message: string) => void): Promise<{ notes: string[] }> {
+  const { home, plan } = standby;
+  const kept = keepObject(homePod(plan.pod, plan.peer), plan.id);
+  let next: Task = 'delete';
+  const begin = (task: Task): void => void (next = task);
+  try {
+    const notes = await replaceObject(standby, kept, say, begin);
+    return { notes };
+  } catch (cause) {
+    // What the target agent has on its node is of no use any more. The source's record is: it keeps the pod frozen.
+    await (next === 'delete' ? cleanupTarget(standby) : cleanup(standby)).catch(() => undefined);
+    throw unfinished(standby, next, kept.path, home.name, cause as Error);
+  }
+}
+
+async function replaceObject(standby: Standby, kept: KeptObject, say: (message: string) => void, begin: (task: Task) => void): Promise<string[]> {
   const { home, remote, source, plan, shadowPod } = standby;
-  const { pod, peer } = plan;
-  const collection = `/api/v1/namespaces/${pod.metadata.namespace}/pods`;
-  const path = `${collection}/${pod.metadata.name}`;
+  const { peer } = plan;
+  const collection = `/api/v1/namespaces/${plan.pod.metadata.namespace}/pods`;
+  const path = `${collection}/${plan.pod.metadata.name}`;
   const notes: string[] = [];
+  const retry = { deadlineMs: patienceMs, onTrouble: (error: Error) => say(`trying again: ${error.message}`) };
 
   say('replacing the pod object');
-  await home.delete(path, { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error;
-  });
+  // It belongs to the moved pod from here on; who looks for what we have left must not find it.
+  const { tokenSecret } = standby;
+  if (tokenSecret !== undefined) await insist(async () => remote.patch(tokenSecret, unmarkingPatch, 'merge').catch(unlessNotFound), retry);
+  const current = await insist(async () => home.get<Pod>(path).catch(unlessNotFound), retry);
+  if (current && current.metadata.uid !== plan.pod.metadata.uid) throw new Error(`there is another pod of that name now (UID ${current.metadata.uid})`);
+  const end = current === undefined ? 0 : current.metadata.deletionTimestamp === undefined ? undefined : (current.metadata.deletionGracePeriodSeconds ?? 0);
+  const pod = { ...plan.pod, metadata: { ...plan.pod.metadata, ...changeable(current) } };
+  const replacement = homePod(pod, peer);
+  kept.write(replacement);
+  const preconditions = { uid: plan.pod.metadata.uid };
+  await insist(async () => home.delete(path, { gracePeriodSeconds: 0, preconditions }).catch(unlessNotFound), retry);
+
+  begin('create');
   // Only now: a kubelet starts the containers of a pod that is not being deleted anew.
   const killed = source.call('source.kill', null, 20_000).catch((error: unknown) => {
     notes.push(`the frozen processes of the source are left to its kubelet: ${(error as Error).message}`);
   });
-  await home.create(collection, homePod(pod, peer));
-  await remote.patch(shadowPod, adoptionPatch(pod, peer), 'merge');
+  const create = async (): Promise<unknown> => home.create(collection, replacement).catch(async (error: unknown) => requireOurs(standby, path, error));
+  await insist(async () => insist(create, { ...retry, deadlineMs: quotaPatienceMs, canPass: isOfQuota }), retry);
+  begin('adopt');
+  await insist(async () => remote.patch(shadowPod, adoptionPatch(pod, peer, plan.pod), 'merge'), retry);
+  kept.remove();
+  begin('see');
   await killed;
 
+  if (end !== undefined) {
+    await insist(async () => home.delete(path, { gracePeriodSeconds: end }).catch(unlessNotFound), retry);
+    return [...notes, 'the pod was deleted while it was moved: its deletion goes on at the peer'];
+  }
   say('waiting until the home cluster sees it run');
+  await untilSeenRunning(standby, collection);
+  return notes;
+}
+
+/** What others may have changed since the plan was made; nothing else of a pod's object can change and matter here. */
+function changeable(current: Pod | undefined): Partial<Pod['metadata']> {
+  if (!current) return {};
+  const { labels = {}, annotations = {} } = current.metadata;
+  return { labels, annotations };
+}
+
+/** A creation that got no answer may have been carried out: then its second try finds what the first one made. */
+async function requireOurs({ home, plan }: Standby, path: string, error: unknown): Promise<void> {
+  if (!isAlreadyExists(error)) throw error;
+  const found = await home.get<Pod>(path);
+  if (found.spec.nodeName !== plan.peer.virtualNode) throw error;
+}
+
+/** A quota gets back what the old object took a moment after that is gone. */
+function isOfQuota(error: unknown): boolean {
+  return error instanceof KubeError && error.code === 403 && error.message.includes('quota');
+}
+
+function unlessNotFound(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
+}
+
+async function untilSeenRunning({ home, plan }: Standby, collection: string): Promise<void> {
+  const { namespace, name } = plan.pod.metadata;
   await waitFor<Pod>(
     home,
     {
       collection,
-      name: pod.metadata.name,
-      what: `pod ${pod.metadata.namespace}/${pod.metadata.name} to be seen running on ${peer.virtualNode}`,
+      name,
+      what: `pod ${namespace}/${name} to be seen running on ${plan.peer.virtualNode}`,
       deadlineMs: adoptionDeadlineMs,
       isDone: (seen) => {
         const statuses = seen?.status?.containerStatuses ?? [];
@@ -47,5 +121,4 @@ export async function cutover(standby: Standby, say: (message: string) => void):
     },
     new AbortController().signal,
   );
-  return { notes };
 }

@@ -3,17 +3,22 @@ import { MigrateError } from '../../errors.ts';
 import type { KubeConnection } from '../../kube/connection.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import type { Pod } from '../../kube/types.ts';
+import { homePod } from '../../liqo/home-pod.ts';
 import { forgeShadowPod } from '../../liqo/forge-shadow-pod.ts';
 import { missingReferences } from '../../liqo/missing-references.ts';
 import type { Inspection, NodeFacts, PodOnNode } from '../../protocol/agent-calls.ts';
-import { openSession, untilHelperRuns, type AgentSession } from '../agent-session.ts';
+import { openSession, type AgentSession } from '../agent-session.ts';
+import { refusalOf } from '../admission.ts';
 import type { MigrationRequest, OnEvent } from '../contract.ts';
-import { sourceHelper, targetHelper } from '../helper-pods.ts';
+import { sourceHelper } from '../helper-pods.ts';
+import type { Pins } from '../images.ts';
 import { isCarried, isReflected } from '../judge.ts';
 import { nodeDifferences } from '../node-differences.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
 import type { Plan } from '../plan.ts';
-import { rescueSource } from '../rescue.ts';
+import { rescueSource, sweepTarget } from '../rescue.ts';
+import { startHelper } from '../start-helper.ts';
+import { startTargetHelper } from '../target-helper.ts';
 import type { UndoList } from '../undo.ts';
 
 /** A migration with both agents at work and nothing of the pod touched yet. */
@@ -25,6 +30,8 @@ export interface Prepared {
   readonly target: AgentSession;
   /** The target helper as the peer's API server has it: it tells the real node. */
   readonly targetTwin: Pod;
+  /** Images that the pod at the peer names by digest. */
+  readonly pins: Pins;
   readonly podOnNode: PodOnNode;
   /** What the source agent found in the pod before anything was touched. */
   readonly inspection: Inspection;
@@ -46,9 +53,9 @@ export async function prepare(
 ): Promise<Prepared> {
   const home = request.connection;
   say('starting the helper pods');
-  const [sourcePod, targetPod] = await Promise.all([
+  const [sourcePod, { pod: targetPod, pins }] = await Promise.all([
     startHelper(home, sourceHelper(plan, plan.id, request.agentImage), undo, signal),
-    startHelper(home, targetHelper(plan, plan.id, request.agentImage), undo, signal),
+    startTargetHelper(home, plan, request.agentImage, undo, say, signal),
   ]);
   const [source, target] = await Promise.all([openSession(home, sourcePod, signal), openSession(home, targetPod, signal)]);
   for (const [side, session] of Object.entries({ source, target })) {
@@ -59,41 +66,27 @@ export async function prepare(
     await source.call('cleanup', null, 20_000).catch(async () => rescueSource({ home, plan, request, podOnNode }));
     source.close();
   });
+  let sweep: () => Promise<void> = () => Promise.reject(new Error('its agent is dead'));
   undo.add(`the target agent's node at ${plan.peer.virtualNode}`, async () => {
-    await target.call('cleanup', null, 20_000);
+    await target.call('cleanup', null, 20_000).catch(async () => sweep());
     target.close();
   });
 
   say('looking at both nodes');
   const remote = (await reachDirectly(home, plan.peer, signal)) ?? (await reachThrough(home, plan.peer, sourcePod, signal));
+  const twin = await remote.get<Pod>(`/api/v1/namespaces/${plan.twinNamespace}/pods/${targetPod.metadata.name}`, signal);
+  sweep = async () => sweepTarget(remote, { plan, request }, twin.spec.nodeName ?? '');
   const [inspection, there] = await Promise.all([
     source.call('source.inspect', podOnNode, 60_000),
     target.call('target.inspect', null, 60_000),
   ]);
-  await requireFit(plan, remote, targetPod, inspection, there.facts, signal);
+  await requireFit(home, plan, remote, inspection, there.facts, signal);
 
   say('joining the agents');
   const key = randomBytes(32).toString('base64');
   const { port } = await target.call('target.listen', { key, containers: podOnNode.containers.map(({ name }) => name) }, 10_000);
   await source.call('source.connect', { host: targetPod.status?.podIP ?? '', port, key }, 20_000);
-  const twin = await remote.get<Pod>(`/api/v1/namespaces/${plan.twinNamespace}/pods/${targetPod.metadata.name}`, signal);
-  return { plan, home, remote, source, target, targetTwin: twin, podOnNode, inspection, request };
-}
-
-async function startHelper(home: KubeConnection, pod: Pod, undo: UndoList, signal: AbortSignal): Promise<Pod> {
-  const collection = `/api/v1/namespaces/${pod.metadata.namespace}/pods`;
-  undo.add(`helper pod ${pod.metadata.name}`, async () => removePod(home, `${collection}/${pod.metadata.name}`));
-  await home.create(collection, pod, signal);
-  return await untilHelperRuns(home, pod, signal);
-}
-
-/** Deletes a helper, at once: its agent has cleaned up by now, or is dead. */
-export async function removePod(connection: KubeConnection, path: string): Promise<void> {
-  try {
-    await connection.delete(path, { gracePeriodSeconds: 1 });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+  return { plan, home, remote, source, target, targetTwin: twin, pins, podOnNode, inspection, request };
 }
 
 /** The pod's parts as the source agent has to find them. */
@@ -109,16 +102,16 @@ function describePod({ metadata, spec, status }: Pod): PodOnNode {
 }
 
 async function requireFit(
+  home: KubeConnection,
   plan: Plan,
   remote: KubeConnection,
-  targetPod: Pod,
   { facts, blocks }: Inspection,
   there: NodeFacts,
   signal: AbortSignal,
 ): Promise<void> {
   const reasons = blocks.map(({ container, reason }) => `container ${container}: ${reason}`);
   const hints = blocks.flatMap(({ hint }) => (hint === undefined ? [] : [hint]));
-  reasons.push(...nodeDifferences(facts, there), ...otherImages(plan.pod, targetPod));
+  reasons.push(...nodeDifferences(facts, there));
   const forged = forgeShadowPod(plan.pod, plan.peer, plan.twinNamespace);
   const missing = await missingReferences(remote, forged.spec.pod, plan.pod.metadata.name, plan.twinNamespace, signal);
   if (missing.length > 0) reasons.push(`namespace ${plan.twinNamespace} of ${plan.peer.virtualNode} lacks ${missing.join(', ')}`);
@@ -131,25 +124,9 @@ async function requireFit(
     },
   );
   if (taken) reasons.push(`namespace ${plan.twinNamespace} of ${plan.peer.virtualNode} has a pod of that name already`);
+  const refusal = await refusalOf(home, homePod(plan.pod, plan.peer), signal);
+  if (refusal !== undefined) reasons.push(`cluster ${home.name} would not take its object on ${plan.peer.virtualNode}: ${refusal}`);
   if (reasons.length === 0) return;
   const message = `pod ${plan.report.namespace}/${plan.report.pod} cannot be moved: ${reasons.join('; ')}`;
   throw new MigrateError('refused', message, hints.length > 0 ? { hint: [...new Set(hints)].join('; ') } : {});
-}
-
-/** A tag can mean another image by now, or at the peer: a restored process would find other files than it had. */
-function otherImages(pod: Pod, helper: Pod): string[] {
-  const here = new Map((pod.status?.containerStatuses ?? []).map(({ name, imageID }) => [name, imageID ?? '']));
-  const there = new Map(
-    (helper.spec.initContainers ?? []).map((container) => [
-      container.image ?? '',
-      helper.status?.initContainerStatuses?.find(({ name }) => name === container.name)?.imageID ?? '',
-    ]),
-  );
-  return pod.spec.containers
-    .filter(({ name, image }) => digestOf(here.get(name)) !== digestOf(there.get(image ?? '')))
-    .map(({ name, image }) => `container ${name} runs another image than ${image} is at the peer (${here.get(name)}, there ${there.get(image ?? '')})`);
-}
-
-function digestOf(imageId: string | undefined): string {
-  return imageId?.split('@').at(-1) ?? '';
 }

@@ -1,9 +1,12 @@
 import { MigrateError } from '../../errors.ts';
 import { isNotFound } from '../../kube/errors.ts';
+import { insist } from '../../kube/insist.ts';
 import { waitFor } from '../../kube/wait.ts';
 import type { Pod } from '../../kube/types.ts';
 import { markingPatch, standbyShadowPod } from '../../liqo/standby.ts';
 import { createTokenSecret } from '../../liqo/token-secret.ts';
+import { withPins } from '../images.ts';
+import { requireUnchanged } from '../unchanged.ts';
 import type { UndoList } from '../undo.ts';
 import type { Prepared } from './prepare.ts';
 
@@ -15,11 +18,13 @@ const awaitSeconds = 300;
 export interface Standby extends Prepared {
   /** Path of the ShadowPod at the peer. */
   readonly shadowPod: string;
+  /** Path of the Secret with the pod's tokens at the peer, if it mounts any. */
+  readonly tokenSecret: string | undefined;
 }
 
 /** Makes the pod at the peer, up to the creation of its first container, which the target agent holds. */
 export async function standby(prepared: Prepared, undo: UndoList, say: (message: string) => void, signal: AbortSignal): Promise<Standby> {
-  const { plan, home, remote, target, podOnNode, targetTwin } = prepared;
+  const { plan, home, remote, target, podOnNode, targetTwin, pins } = prepared;
   const { pod, peer, twinNamespace, id } = plan;
   const { name } = pod.metadata;
   say('mounting the stand-in for the runtime on the target node');
@@ -39,24 +44,25 @@ export async function standby(prepared: Prepared, undo: UndoList, say: (message:
   const shadowPod = `${collection}/${name}`;
   undo.add('the target agent', async () => target.call('target.abort', null, 10_000).then(undefined, () => undefined));
 
-  const secret = createTokenSecret(home, remote, pod, peer, twinNamespace, signal);
+  const secret = createTokenSecret(home, remote, pod, peer, twinNamespace, id, signal);
   undo.add(`the token Secret of pod ${name} at ${peer.virtualNode}`, async () => {
     const path = await secret.catch(() => undefined);
     if (path !== undefined) await remote.delete(path, {}).catch(unlessNotFound);
   });
-  await secret;
+  const tokenSecret = await secret;
 
   undo.add(`ShadowPod ${twinNamespace}/${name} at ${peer.virtualNode}`, async () => {
     await target.call('target.abort', null, 10_000).catch(() => undefined);
-    await remote.delete(shadowPod, {}).catch(unlessNotFound);
+    await insist(async () => remote.delete(shadowPod, {}).catch(unlessNotFound), { deadlineMs: 30_000 });
     await untilGone(prepared);
   });
   say('waiting for the sandbox, the volumes and the first container');
-  await remote.create(collection, standbyShadowPod(pod, peer, twinNamespace, targetTwin), signal);
+  await remote.create(collection, standbyShadowPod(withPins(pod, pins), peer, twinNamespace, targetTwin), signal);
 
   await Promise.race([target.call('target.armed', { deadlineMs: armDeadlineMs }, armDeadlineMs + 5_000), whyItCannotStart(prepared, signal)]);
   await remote.patch(shadowPod, markingPatch(pod, id), 'merge', signal);
-  return { ...prepared, shadowPod };
+  await requireUnchanged(home, pod, signal);
+  return { ...prepared, shadowPod, tokenSecret };
 }
 
 function unlessNotFound(error: unknown): void {

@@ -1,0 +1,22 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { install, uninstall } from '../node/install.ts';
+import { hasSandbox } from '../runc/container.ts';
+import { forgetPod } from './stand-in.ts';
+
+const goneDeadlineSeconds = 30;
+
+/**
+ * Clears away what a target agent left on this node when it died.
+ *
+ * @throws Error while the node still has the pod: given back, the runtime would start it from nothing
+ */
+export async function sweep(migration: string, namespace: string, pod: string): Promise<void> {
+  await install(migration);
+  // Its object is gone already, or this would not run.
+  for (let second = 0; hasSandbox(namespace, pod); second++) {
+    if (second === goneDeadlineSeconds) throw new Error(`pod ${namespace}/${pod} is still on this node`);
+    await delay(1000);
+  }
+  await forgetPod({ namespace, pod });
+  await uninstall(migration);
+}

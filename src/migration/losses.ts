@@ -1,0 +1,64 @@
+import type { Container, Pod } from '../kube/types.ts';
+import { antiAffinityAnnotation, apiServerSupportAnnotation } from '../liqo/names.ts';
+import { unknownFields } from './known-fields.ts';
+
+/** What is not as it was after a move, item by item, for a person who has to decide whether that matters. Pure. */
+export function lossesOf(pod: Pod): string[] {
+  return [
+    'connections to the outside: their peers get a reset',
+    'its IP address and its UID: it gets new ones',
+    'addresses of Services that it has looked up or has in its environment, the API server\'s among them: the peer has others',
+    'what its containers have logged so far: kubectl logs begins anew',
+    ...restartCounts(pod),
+    ...droppedByLiqo(pod),
+    ...pod.spec.containers.flatMap(containerLosses),
+    ...unknownFields(pod).map((field) => `${field}: a field that this version does not know; look whether the peer's pod has it`),
+  ];
+}
+
+function restartCounts({ status }: Pod): string[] {
+  const counted = (status?.containerStatuses ?? []).filter(({ restartCount = 0 }) => restartCount > 0);
+  return counted.map(({ name, restartCount }) => `the restart count of container ${name} (${restartCount}): it begins at 0`);
+}
+
+/** Fields that the virtual kubelet does not hand on (Liqo: forge.RemotePodSpec); the object at home keeps them. */
+function droppedByLiqo({ metadata, spec }: Pod): string[] {
+  const annotations = metadata.annotations ?? {};
+  const account = spec.serviceAccountName ?? 'default';
+  const placement = [
+    Object.keys(spec.nodeSelector ?? {}).length > 0 && 'nodeSelector',
+    Object.keys(spec.affinity ?? {}).length > 0 && annotations[antiAffinityAnnotation] === undefined && 'affinity',
+    (spec['schedulerName'] ?? 'default-scheduler') !== 'default-scheduler' && 'schedulerName',
+  ].filter((name) => name !== false);
+  const priority = [
+    spec['priorityClassName'] !== undefined && spec['priorityClassName'] !== '' && 'priorityClassName',
+    spec['priorityClassName'] === undefined && Boolean(spec['priority']) && 'priority',
+    spec['preemptionPolicy'] === 'Never' && 'preemptionPolicy',
+  ].filter((name) => name !== false);
+  return [
+    placement.length > 0 && `its rules for a place (${placement.join(', ')}): Liqo does not hand them on to the peer's scheduler`,
+    priority.length > 0 && `its ${priority.join(' and ')}: it has the peer's default priority`,
+    spec['overhead'] !== undefined && 'its overhead: the peer does not reckon with it',
+    spec['resources'] !== undefined && 'the resources of the pod as a whole: the peer has those of its containers alone',
+    spec['hostnameOverride'] !== undefined && 'its hostnameOverride, when a container is started anew at the peer',
+    spec['workloadRef'] !== undefined && 'its workloadRef: the peer does not schedule it with its group',
+    account !== 'default' && annotations[apiServerSupportAnnotation] !== 'remote' && `its service account ${account} for the peer's own rules: there it runs as "default"`,
+    (spec.readinessGates ?? []).length > 0 &&
+      `its readiness gates (${spec.readinessGates?.map(({ conditionType }) => conditionType).join(', ')}): it is not ready until somebody sets them at the peer`,
+  ].filter((loss) => loss !== false);
+}
+
+/** Variables that the kubelet has filled in from what changes with a move (fieldRef). */
+const changing = ['status.podIP', 'status.podIPs', 'status.hostIP', 'status.hostIPs', 'spec.nodeName', 'metadata.uid', 'spec.serviceAccountName'];
+
+function containerLosses({ name, env = [], ports, readinessProbe, startupProbe }: Container): string[] {
+  const stale = env.filter(({ valueFrom }) => changing.includes(valueFrom?.fieldRef?.fieldPath ?? '')).map((variable) => `${variable.name} (${variable.valueFrom?.fieldRef?.fieldPath})`);
+  const hostPorts = ((ports ?? []) as { hostPort?: number }[]).flatMap(({ hostPort }) => (hostPort ? [hostPort] : []));
+  const delays = [startupProbe, readinessProbe].map((probe) => probe?.initialDelaySeconds ?? 0);
+  const delay = Math.max(...delays);
+  return [
+    stale.length > 0 && `variables of container ${name} that tell of its old place: ${stale.join(', ')}; they stay as they are until it is started anew`,
+    hostPorts.length > 0 && `the node on which container ${name} has port ${hostPorts.join(', ')} (hostPort): it is the peer's`,
+    delay > 0 && `readiness of container ${name}: its probes begin anew after ${delay} s (initialDelaySeconds)`,
+  ].filter((loss) => loss !== false);
+}

@@ -1,0 +1,192 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { insideBed } from '../../bed/bed.ts';
+import { clusters, nodeNamed, nodes } from '../../bed/layout.ts';
+import { runOnNode } from '../../bed/node.ts';
+import { recordedProcesses } from '../../bed/processes.ts';
+import { run } from '../../build/run.ts';
+import { expectUntouched } from './untouched.ts';
+import { deletePod, followLogs, getPod, kubectl, leftoversInTheEnd, logs, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
+import { podOf } from './pods.ts';
+import { breaksIn, stepsIn } from './steps.ts';
+import type { KubeObject, Pod } from '../../src/kube/types.ts';
+
+const made: string[] = [];
+afterEach(async () => {
+  await mustKubectl('home', 'delete', 'resourcequota', 'none', '--ignore-not-found');
+  for (const name of made.splice(0)) await deletePod(name);
+});
+
+async function start(name: string, megabytes = 16): Promise<Pod> {
+  made.push(name);
+  return await startPod(podOf(name, ['ticker', String(megabytes), '20']));
+}
+
+const targets = nodes.filter(({ cluster }) => cluster === 'away');
+const nodeFolder = '/var/lib/kubectl-migrate';
+
+async function onTargets(script: string, input = ''): Promise<string> {
+  const command = ['sh', '-c', `cd ${nodeFolder} 2>/dev/null || exit 0; ${script}`];
+  const results = await Promise.all(targets.map(async (node) => runOnNode(node, command, { input })));
+  return results.map(({ stdout }) => stdout).join('');
+}
+
+const killAgents = 'pkill -9 -f "agent.mjs serve"';
+
+/** From now on a restored container stops just before it would run, until `let go`. */
+async function holdRestored(): Promise<{ untilHeld: () => Promise<void>; letGo: () => Promise<void> }> {
+  const wait = `case $CRTOOLS_SCRIPT_ACTION in pre-resume) touch ${nodeFolder}/is-held; while [ -e ${nodeFolder}/hold ]; do sleep 0.05; done;; esac`;
+  const script = `#!/bin/sh\nPATH=/usr/bin:/bin\n${wait}\nexec ${nodeFolder}/behind/hook\n`;
+  await onTargets('touch hold; mkdir -p behind; mv hook behind/hook; cat > hook; chmod 755 hook', script);
+  return {
+    untilHeld: async () => expect.poll(async () => onTargets('ls is-held 2>/dev/null'), { timeout: 60_000, interval: 100 }).toContain('is-held'),
+    letGo: async () => void (await onTargets('rm -f hold')),
+  };
+}
+
+async function expectMoved(name: string, old: Awaited<ReturnType<typeof followLogs>>): Promise<void> {
+  expect((await getPod('home', name)).spec.nodeName).toBe('away');
+  await old.end;
+  expect(breaksIn([...stepsIn(old.text()), ...stepsIn(await logs('home', name))])).toEqual([]);
+}
+
+describe('before the commit the source runs on, and nothing is left', () => {
+  async function expectTakenBack(original: Pod, running: Running, reason: RegExp): Promise<void> {
+    const { code, stderr } = await running.result;
+    const errors = stderr.split('\n').filter((line) => line.startsWith('error: '));
+    expect(errors.join()).toMatch(reason);
+    expect(errors).toHaveLength(1);
+    expect(code).toBe(1);
+    await expectUntouched(original);
+  }
+
+  test('when the agents cannot be started', async () => {
+    const original = await start('unstarted');
+    const running = await startMigration('unstarted', '--agent-image', 'example.test/none:1');
+    await expectTakenBack(original, running, /helper pod .* cannot start: container \S+ with image example\.test\/none:1/);
+  });
+
+  test('when the target agent dies while the peer makes the pod', async () => {
+    const original = await start('standby');
+    const running = await startMigration('standby');
+    await running.sees('standby ...');
+    await onTargets(killAgents);
+    await expectTakenBack(original, running, /agent/);
+  });
+
+  test('when the target agent dies the moment before the commit', async () => {
+    const original = await start('held');
+    const running = await startMigration('held');
+    await running.sees('standby ...');
+    const hold = await holdRestored();
+    await hold.untilHeld();
+    await onTargets(killAgents);
+    await hold.letGo();
+    await expectTakenBack(original, running, /connection to the target's agent was lost/);
+  });
+
+  test('when somebody deletes a helper', async () => {
+    const original = await start('helpless');
+    const running = await startMigration('helpless');
+    await running.sees('standby ...');
+    await mustKubectl('home', 'delete', 'pods', '-l', 'kubectl-migrate/role=target', '--wait=false');
+    await expectTakenBack(original, running, /somebody ended a helper pod|agent/);
+  });
+
+  test('when the link between the agents is cut', async () => {
+    const original = await start('cut', 64);
+    const running = await startMigration('cut');
+    await running.sees('standby ...');
+    const hold = await holdRestored();
+    await hold.untilHeld();
+    const home = nodeNamed('home-1');
+    const pods = [home.podCidr, clusters.find(({ name }) => name === 'away')?.podCidr ?? ''];
+    const rules = [pods, pods.toReversed()].map(([from = '', to = '']) => ['FORWARD', '-s', from, '-d', to, '-j', 'DROP']);
+    try {
+      for (const rule of rules) await runOnNode(home, ['iptables', '-I', ...rule]);
+      await hold.letGo();
+      await expectTakenBack(original, running, /connection to the target's agent was lost: nothing came from the other agent/);
+    } finally {
+      for (const rule of rules) await runOnNode(home, ['iptables', '-D', ...rule]);
+    }
+  });
+
+  test('when the pod begins to be deleted', async () => {
+    await start('ending');
+    const running = await startMigration('ending');
+    await running.sees('precopy ...');
+    await mustKubectl('home', 'delete', 'pod', 'ending', '--grace-period=20', '--wait=false');
+    const { code, stderr } = await running.result;
+    expect(stderr).toMatch(/error: pod demo\/ending in cluster home (began to be|was) deleted while its move was prepared/);
+    expect(code).toBe(1);
+    expect(await leftoversInTheEnd()).toEqual([]);
+    expect((await kubectl('away', 'get', 'pods,shadowpods', '-o', 'name')).stdout).not.toContain('ending');
+  });
+});
+
+describe('after the commit the pod moves', () => {
+  test('with labels and annotations that were changed meanwhile', async () => {
+    await start('relabelled');
+    await mustKubectl('home', 'label', 'pod', 'relabelled', 'old=1');
+    const running = await startMigration('relabelled');
+    await running.sees('checkpoint ...');
+    await mustKubectl('home', 'label', 'pod', 'relabelled', 'new=2', 'old-');
+    await mustKubectl('home', 'annotate', 'pod', 'relabelled', 'note=3');
+    expect((await running.result).code).toBe(0);
+    const { metadata } = await getPod('home', 'relabelled');
+    expect(metadata.labels).toMatchObject({ app: 'relabelled', new: '2' });
+    expect(metadata.labels).not.toHaveProperty('old');
+    expect(metadata.annotations).toMatchObject({ note: '3' });
+    await expect.poll(async () => (await getPod('away', 'relabelled')).metadata.labels, { timeout: 20_000 }).toMatchObject({ app: 'relabelled', new: '2' });
+    // A label that goes stays on the peer's pod, as with any pod of Liqo's: its controller could take away only what it applied.
+    const shadow = JSON.parse(await mustKubectl('away', 'get', 'shadowpod', 'relabelled', '-o', 'json')) as KubeObject;
+    expect(shadow.metadata.labels).toMatchObject({ new: '2' });
+    expect(shadow.metadata.labels).not.toHaveProperty('old');
+  });
+
+  test('though the API servers of both clusters do not answer for some seconds, and its user wants to stop', async () => {
+    await start('silent');
+    const old = await followLogs('silent');
+    const running = await startMigration('silent');
+    const servers = (await recordedProcesses()).filter(({ name }) => name.endsWith('-apiserver'));
+    expect(servers).toHaveLength(2);
+    await running.sees('cutover ...');
+    for (const { pid } of servers) process.kill(pid, 'SIGSTOP');
+    running.child.kill('SIGINT');
+    setTimeout(() => servers.forEach(({ pid }) => process.kill(pid, 'SIGCONT')), 4_000);
+    expect((await running.result).code).toBe(0);
+    await expectMoved('silent', old);
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
+  test('though the source agent dies as soon as it has written down that the target may run', async () => {
+    await start('committed');
+    const old = await followLogs('committed');
+    const running = await startMigration('committed');
+    await running.sees('standby ...');
+    const kill = runOnNode(nodeNamed('home-1'), ['sh', '-c', `until ls ${nodeFolder}/migrations/*/decision; do :; done 2>/dev/null; ${killAgents}`]);
+    const { code, stderr } = await running.result;
+    await kill;
+    expect(stderr).not.toContain('error: ');
+    expect(code).toBe(0);
+    await expectMoved('committed', old);
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
+  test('and when its new object is not taken, the command tells how things stand and how to finish, which works', async () => {
+    await start('unmade');
+    const old = await followLogs('unmade');
+    const running = await startMigration('unmade');
+    await running.sees('standby ...');
+    await mustKubectl('home', 'create', 'quota', 'none', '--hard=pods=0');
+    const { code, stderr } = await running.result;
+    await mustKubectl('home', 'delete', 'resourcequota', 'none');
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/error: pod demo\/unmade was moved and runs at away, but its old object is gone from cluster home, and the new one could not be made: .*quota/);
+    const commands = stderr.split('\n').map((line) => line.trim()).filter((line) => line.startsWith('kubectl '));
+    expect(commands.length).toBeGreaterThan(2);
+    const inside = await insideBed(['bash', '-ec', commands.join('\n')]);
+    expect(await run(inside.command, { env: inside.env })).toMatchObject({ code: 0 });
+    await expectMoved('unmade', old);
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+});
