@@ -17,7 +17,7 @@ async function main(words: readonly string[]): Promise<void> {
     return;
   }
   try {
-    const { runCli } = await import('./cli/run.ts');
+    const { runCli } = await import('./commands/run.ts');
     await runCli(words, { out: process.stdout, err: process.stderr });
   } catch (error) {
     const { errorText, exitCodeOf } = await import('./cli/error-text.ts');

@@ -1,14 +1,9 @@
 import yargs from 'yargs';
 import { MigrateError } from '../errors.ts';
 import { closest } from '../closest.ts';
-import { calledAs, commands, flagsOf, moveCommand, type Command } from './commands.ts';
+import { calledAs, type Command, type Given, type Refuse } from './command.ts';
+import { commands, flagsOf, moveCommand } from './commands.ts';
 import { plainWords } from './plain-words.ts';
-
-/** A flag's values as they were given: none, one, or all of them in their order. */
-export type Given = (name: string) => readonly string[];
-
-/** Ends with an error of usage, worded as kubectl words it. @param suggestion what was probably meant, a sentence */
-export type Refuse = (message: string, suggestion?: string) => never;
 
 /** A command line taken apart, with nothing of it judged yet but its flags' names. */
 export interface CommandLine {

@@ -1,32 +1,8 @@
 import { agentImage } from './agent-image.ts';
-import type { CommandLine } from './command-line.ts';
+import type { Command } from './command.ts';
 import { completionCommand } from './completion/command.ts';
 import { connectionFlags, helpFlag, namespaceFlag, verbosityFlag, type Flag } from './flags.ts';
 import { outputFlag } from './output/output.ts';
-import type { Streams } from './run.ts';
-
-/** Everything that is known of a command: its help, its parsing, the suggestions and the reference come from here. */
-export interface Command {
-  /** The word after `kubectl migrate`; empty for the move itself, which has none. */
-  readonly name: string;
-  /** One line. */
-  readonly summary: string;
-  /** Paragraphs that follow it in the command's help. */
-  readonly description: readonly string[];
-  readonly examples: readonly { readonly purpose: string; readonly line: string }[];
-  /** What stands after the command in its usage line. */
-  readonly usage: string;
-  /** What its words are that are no flags; none are allowed without it. */
-  readonly positional?: { readonly shown: string; readonly text: string };
-  /** The flags that its help lists; the connection's and `--help` every command has. */
-  readonly flags: readonly Flag[];
-  /** What the codes that it ends with mean to the user. */
-  readonly exitCodes: Readonly<Record<number, string>>;
-  /** Not listed in helps. */
-  readonly isHidden?: true;
-  /** Runs a command line. What it needs is imported only then. */
-  readonly run: (line: CommandLine, streams: Streams) => Promise<void>;
-}
 
 const usageExit = { 2: 'wrong usage' } as const;
 
@@ -86,12 +62,6 @@ export const moveCommand: Command = {
     4: 'failed and a person has to look',
     130: 'interrupted and taken back',
   },
-  run: async (line, streams) => {
-    const { migrateArguments } = await import('./migrate-arguments.ts');
-    const args = migrateArguments(line);
-    const { migrateCommand } = await import('../commands/migrate.ts');
-    await migrateCommand(args, streams);
-  },
 };
 
 const targetsCommand: Command = {
@@ -112,12 +82,6 @@ const targetsCommand: Command = {
     outputFlag,
   ],
   exitCodes: { 0: 'listed, also when there are none', 1: 'failed', ...usageExit, 3: 'Liqo is not there' },
-  run: async (line, streams) => {
-    const { targetsArguments } = await import('./targets-arguments.ts');
-    const args = targetsArguments(line);
-    const { targetsCommand: run } = await import('../commands/targets.ts');
-    await run(args, streams);
-  },
 };
 
 const helpCommand: Command = {
@@ -130,11 +94,6 @@ const helpCommand: Command = {
   flags: [],
   exitCodes: { 0: 'printed', ...usageExit },
   isHidden: true,
-  run: async ({ words, refuse }, { out }) => {
-    const { commandNamed } = await import('./command-line.ts');
-    const { helpText } = await import('./help.ts');
-    out.write(helpText(words.length === 0 ? moveCommand : commandNamed(words.join(' '), refuse)));
-  },
 };
 
 /** All commands, the move first. A word that is a command's name is never taken for a pod's: `pod/NAME` is. */
@@ -146,9 +105,4 @@ export const globalFlags: readonly Flag[] = [...connectionFlags, verbosityFlag];
 /** Every flag that a command understands. */
 export function flagsOf(command: Command): readonly Flag[] {
   return [...new Set([...command.flags, ...globalFlags, helpFlag])];
-}
-
-/** How a command is called: `kubectl migrate targets`. */
-export function calledAs({ name }: Command): string {
-  return name === '' ? 'kubectl migrate' : `kubectl migrate ${name}`;
 }

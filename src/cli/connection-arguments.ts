@@ -1,5 +1,6 @@
 import type { ConnectionFlags } from '../kube/connection-flags.ts';
-import type { CommandLine, Refuse } from './command-line.ts';
+import type { Refuse } from './command.ts';
+import type { CommandLine } from './command-line.ts';
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 

@@ -1,4 +1,5 @@
-import { calledAs, commands, globalFlags, moveCommand, type Command } from './commands.ts';
+import { calledAs, type Command } from './command.ts';
+import { commands, globalFlags, moveCommand } from './commands.ts';
 import { shownFlag, type Flag } from './flags.ts';
 
 /** What `--help` prints of a command, in the layout of kubectl's own help. */

@@ -1,9 +1,11 @@
 import type { ConnectionFlags } from '../kube/connection-flags.ts';
 import { agentImage } from './agent-image.ts';
 import { closest } from '../closest.ts';
-import { closestCommand, type CommandLine, type Refuse } from './command-line.ts';
+import type { Refuse } from './command.ts';
+import { closestCommand, type CommandLine } from './command-line.ts';
 import { connectionOf, truth } from './connection-arguments.ts';
 import { outputOf, type Output } from './output/output.ts';
+import { podName } from './pod-name.ts';
 import { verbosityOf } from './verbosity.ts';
 import { timelineFile, type TimelineFile } from './timeline/timeline-file.ts';
 
@@ -53,21 +55,6 @@ function requireOneUse({ last, refuse }: CommandLine): void {
   if (last('events') === 'true' && last('output') !== undefined) refuse('--events and --output cannot be used together: the last event has the report');
   if (last('events') === 'true' && isDry) refuse('--events and --dry-run cannot be used together');
   if (last('timeline') !== undefined && isDry) refuse('--timeline and --dry-run cannot be used together');
-}
-
-/** `web-0`, `pod/web-0`, `pods/web-0`, or the two words `pod web-0`. */
-function podName(words: readonly string[], refuse: Refuse): string {
-  if (words.length === 0) return refuse('a pod is required: kubectl migrate POD --to CLUSTER');
-  const isPair = words.length === 2 && isPodKind(words[0]);
-  if (words.length > 1 && !isPair) return refuse(`one pod at a time can be moved, not ${words.length}: ${words.join(' ')}`);
-  const [name = '', kind = 'pod', ...more] = isPair ? [words[1]] : (words[0] ?? '').split('/').toReversed();
-  if (!isPodKind(kind)) return refuse(`only pods can be moved, not "${words[0]}"`);
-  if (more.length > 0 || !/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) return refuse(`"${words.join(' ')}" is not the name of a pod`);
-  return name;
-}
-
-export function isPodKind(word: string | undefined): boolean {
-  return ['pod', 'pods', 'po'].includes(word?.toLowerCase() ?? '');
 }
 
 function dryRunOf(value: string | undefined, refuse: Refuse): DryRun {

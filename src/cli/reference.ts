@@ -1,4 +1,5 @@
-import { calledAs, commands, globalFlags, type Command } from './commands.ts';
+import { calledAs, type Command } from './command.ts';
+import { commands, globalFlags } from './commands.ts';
 import { formatTexts } from './output/output.ts';
 import { helpFlag, shownFlag, type Flag } from './flags.ts';
 

@@ -1,7 +1,7 @@
 import type { CommandLine } from '../cli/command-line.ts';
 import { guideText, lastThing } from '../cli/completion/guide.ts';
 import { completionProgram, install, uninstall, type Surroundings } from '../cli/completion/installation.ts';
-import type { Streams } from '../cli/run.ts';
+import type { Streams } from '../cli/command.ts';
 
 /** `kubectl migrate completion`. @throws MigrateError (usage, refused) */
 export function setUpCompletion({ last, words, refuse }: CommandLine, { out, err }: Streams): void {

@@ -8,7 +8,7 @@ import { printed } from '../cli/output/printed.ts';
 import { printable } from '../cli/printable.ts';
 import { progressOn } from '../cli/progress/progress-on.ts';
 import { lastLine, planText } from '../cli/report.ts';
-import type { Streams } from '../cli/run.ts';
+import type { Streams } from '../cli/command.ts';
 import { exchangeTeller, hasLog, logLine } from '../cli/verbosity.ts';
 import { MigrateError } from '../errors.ts';
 import { openConnection } from '../kube/connection.ts';

@@ -1,6 +1,6 @@
 import { printed } from '../cli/output/printed.ts';
 import { tableText } from '../cli/output/table.ts';
-import type { Streams } from '../cli/run.ts';
+import type { Streams } from '../cli/command.ts';
 import type { TargetsArguments } from '../cli/targets-arguments.ts';
 import { exchangeTeller } from '../cli/verbosity.ts';
 import { openConnection } from '../kube/connection.ts';

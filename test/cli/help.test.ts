@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { agentImage } from '../../src/cli/agent-image.ts';
-import { calledAs, commands } from '../../src/cli/commands.ts';
+import { calledAs } from '../../src/cli/command.ts';
+import { commands } from '../../src/cli/commands.ts';
 import { helpText } from '../../src/cli/help.ts';
 
 test.each(commands.map((command) => ({ called: calledAs(command), command })))('the help of $called reads like that of kubectl', async ({ command }) => {

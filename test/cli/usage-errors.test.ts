@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { errorText } from '../../src/cli/error-text.ts';
-import { runCli } from '../../src/cli/run.ts';
+import { runCli } from '../../src/commands/run.ts';
 import { Terminal } from './terminal.ts';
 
 /** Command lines that make no sense, one for each way in which they can. */

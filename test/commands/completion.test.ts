@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { runCli } from '../../src/cli/run.ts';
+import { runCli } from '../../src/commands/run.ts';
 
 let bin: string;
 let made: string;

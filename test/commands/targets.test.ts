@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { runCli } from '../../src/cli/run.ts';
+import { runCli } from '../../src/commands/run.ts';
 import type { ApiServer } from '../kube/api-server.ts';
 import { Terminal } from '../cli/terminal.ts';
 import { changesSeenBy, homeObjects, startHomeCluster } from './home-cluster.ts';

@@ -1,7 +1,7 @@
-import type { Given } from '../command-line.ts';
-import { commands, flagsOf, moveCommand, type Command } from '../commands.ts';
+import type { Command, Given } from '../command.ts';
+import { commands, flagsOf, moveCommand } from '../commands.ts';
 import { valueOfNone, type Flag } from '../flags.ts';
-import { isPodKind } from '../migrate-arguments.ts';
+import { isPodKind } from '../pod-name.ts';
 import { plainWords } from '../plain-words.ts';
 import type { Candidate } from './answer.ts';
 

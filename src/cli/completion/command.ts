@@ -1,4 +1,4 @@
-import type { Command } from '../commands.ts';
+import type { Command } from '../command.ts';
 
 /** `kubectl migrate completion`. */
 export const completionCommand: Command = {
@@ -19,8 +19,4 @@ export const completionCommand: Command = {
     { name: 'uninstall', kind: 'boolean', default: 'false', text: 'Remove the kubectl_complete-migrate that --install made.' },
   ],
   exitCodes: { 0: 'done', 2: 'wrong usage', 3: 'refused, nothing was touched' },
-  run: async (line, streams) => {
-    const { setUpCompletion } = await import('../../commands/completion.ts');
-    setUpCompletion(line, streams);
-  },
 };

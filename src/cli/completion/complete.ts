@@ -1,4 +1,4 @@
-import type { Given } from '../command-line.ts';
+import type { Given } from '../command.ts';
 import { answerText, directives, type Candidate } from './answer.ts';
 import { askedBy, type Asked, type Source } from './asked.ts';
 

@@ -4,7 +4,7 @@ import { kubeconfigEntries } from '../../kube/kubeconfig.ts';
 import type { KubeObject, Pod } from '../../kube/types.ts';
 import { remoteClusterLabel } from '../../liqo/names.ts';
 import type { Node } from '../../liqo/virtual-nodes.ts';
-import type { Given } from '../command-line.ts';
+import type { Given } from '../command.ts';
 import { connectionOf } from '../connection-arguments.ts';
 import type { Candidate } from './answer.ts';
 import type { Source } from './asked.ts';

@@ -1,5 +1,5 @@
 import { closest } from '../../closest.ts';
-import type { Refuse } from '../command-line.ts';
+import type { Refuse } from '../command.ts';
 import type { Flag } from '../flags.ts';
 import { parseTemplate, type Part } from './jsonpath-template.ts';
 

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import type { MigrationReport } from '../../migration/contract.ts';
-import type { Refuse } from '../command-line.ts';
+import type { Refuse } from '../command.ts';
 
 /** Where `--timeline` wants the timeline: in a file, or among the words on standard error. */
 export interface TimelineFile {
