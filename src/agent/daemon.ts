@@ -46,11 +46,11 @@ export async function serveAgent(socketPath: string, migration: string): Promise
       .catch((error: unknown) => log({ type: 'log', message: `the CLI's connection broke: ${String(error)}` }))
       .finally(() => {
         socket.destroy();
-        orphan = setTimeout(() => void undo(source, target, migration), orphanMs);
+        orphan = setTimeout(() => void undo(source, target, migration, 'kubectl migrate went away'), orphanMs);
       });
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(socketPath, () => resolve()));
-  process.on('SIGTERM', () => void undo(source, target, migration).finally(() => process.exit(0)));
+  process.on('SIGTERM', () => void undo(source, target, migration, 'somebody ended a helper pod').finally(() => process.exit(0)));
   log({ type: 'log', message: `agent of migration ${migration} is ready` });
 }
 
@@ -59,10 +59,10 @@ export async function serveAgent(socketPath: string, migration: string): Promise
  * somebody has deleted its ShadowPod and the kubelet has taken it away: giving the runtime back earlier would start the
  * program a second time, from nothing.
  */
-async function undo(source: SourceMigration, target: TargetMigration, migration: string): Promise<void> {
+async function undo(source: SourceMigration, target: TargetMigration, migration: string, reason: string): Promise<void> {
   try {
-    const state = await source.abort(new Error('kubectl migrate went away'));
-    target.abort('kubectl migrate went away');
+    const state = await source.abort(new Error(reason));
+    target.abort(reason);
     if (target.isAwaiting) await target.untilPodIsGone();
     await target.close();
     // A committed source keeps its record: whoever finds the frozen pod must be able to read what it is.
