@@ -7,7 +7,8 @@ export default defineConfig({
   test: {
     reporters,
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'] } },
+      // Not a limit of the product's: a busy machine may take its time.
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'], testTimeout: 60_000 } },
       {
         test: {
           name: 'e2e',

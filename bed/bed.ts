@@ -120,9 +120,8 @@ async function linkPrograms(): Promise<void> {
     'kubectl-krew': join(await goTools('krew'), 'krew'),
   };
   for (const [name, target] of Object.entries(programs)) await symlink(target, join(binDir, name));
-  const checkout = join(import.meta.dirname, '..');
   const wrapper = join(binDir, 'kubectl-migrate');
-  await writeFile(wrapper, `#!/bin/sh\nexec '${process.execPath}' --disable-warning=ExperimentalWarning '${checkout}/src/main.ts' "$@"\n`);
+  await writeFile(wrapper, `#!/bin/sh\nexec '${process.execPath}' --disable-warning=ExperimentalWarning '${join(import.meta.dirname, 'plugin.ts')}' "$@"\n`);
   await chmod(wrapper, 0o755);
 }
 

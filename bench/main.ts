@@ -6,6 +6,7 @@ import { cases, spreadOf, type Case, type Spread } from './cases.ts';
 import { measureFloor } from './floor.ts';
 import { measureMove, type Move } from './move.ts';
 import { measurePipeline, type PipelineRun } from './pipeline.ts';
+import { measureStartup, startupRuns, startupTargetsMs, type Startup } from './startup.ts';
 
 interface Result {
   readonly name: string;
@@ -23,12 +24,14 @@ const { values } = parseArgs({ options: { json: { type: 'string' }, quick: { typ
 const runs = Number(values.runs ?? (values.quick ? 3 : 5));
 const chosen = cases.filter(({ name }) => !values.quick || name === '2x64MB');
 
+const startup = await measureStartup();
 await up((line) => process.stderr.write(`${line}\n`));
 await loadImage(await buildAgentImage());
 const results: Result[] = [];
 for (const one of chosen) results.push(await measure(one));
 print(results);
-if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ runs, cases: results }, undefined, 2)}\n`);
+printStartup(startup);
+if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ runs, startup, cases: results }, undefined, 2)}\n`);
 
 async function measure(one: Case): Promise<Result> {
   const moves: Move[] = [];
@@ -57,7 +60,6 @@ async function measure(one: Case): Promise<Result> {
 
 function print(all: readonly Result[]): void {
   const titles = ['case', 'frozen ms', 'floor ms', 'silence ms', 'total ms', 'bytes', 'pipeline frozen ms', 'pipeline total ms'];
-  const cell = (spread: Spread | undefined): string => (spread === undefined ? '-' : `${spread.median} (${spread.min}-${spread.max})`);
   const rows = all.map((result) => [
     result.name,
     cell(result.frozenMs),
@@ -68,6 +70,24 @@ function print(all: readonly Result[]): void {
     cell(result.pipelineFrozenMs),
     cell(result.pipelineTotalMs),
   ]);
-  for (const row of [titles, ...rows]) process.stdout.write(`${row.map((text) => text.padEnd(20)).join('').trimEnd()}\n`);
+  printTable([titles, ...rows]);
   process.stdout.write(`median (min-max) of ${runs} runs\n`);
+}
+
+function printStartup({ versionMs, helpMs }: Startup): void {
+  process.stdout.write('\n');
+  printTable([
+    ['start-up', 'ms', 'target ms'],
+    ['--version', cell(versionMs), String(startupTargetsMs.versionMs)],
+    ['--help', cell(helpMs), String(startupTargetsMs.helpMs)],
+  ]);
+  process.stdout.write(`median (min-max) of ${startupRuns} runs\n`);
+}
+
+function cell(spread: Spread | undefined): string {
+  return spread === undefined ? '-' : `${spread.median} (${spread.min}-${spread.max})`;
+}
+
+function printTable(rows: readonly (readonly string[])[]): void {
+  for (const row of rows) process.stdout.write(`${row.map((text) => text.padEnd(20)).join('').trimEnd()}\n`);
 }

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { insideBed, loadImage, mustIn, up } from '../bed/bed.ts';
 import { buildAgentImage } from '../image/agent-image.ts';
@@ -75,7 +77,8 @@ process.stdout.write(`\nbefore:\n${await kubectl('get', 'pod', 'counter', '-o', 
 
 const asking = await show('  client | ', ['kubectl', '-n', 'demo', 'logs', '-f', 'client', '--tail=1']);
 await delay(2000);
-const moving = await show('', ['kubectl', 'migrate', 'counter', '-n', 'demo', '--to', 'away']);
+const picture = join(tmpdir(), 'kubectl-migrate-demo.svg');
+const moving = await show('', ['kubectl', 'migrate', 'counter', '-n', 'demo', '--to', 'away', '--timeline', picture]);
 const code = await moving.end;
 await delay(2000);
 asking.stop();
@@ -90,6 +93,7 @@ process.stdout.write(
     ? `The counter went on from ${answers[0]} to ${answers.at(-1)}, and no step of ${steps.length} on its volume is missing or doubled.\n`
     : 'The migration did not go as it should have; see above.\n',
 );
+if (code === 0) process.stdout.write(`Who did what when: ${picture}\n`);
 process.stdout.write('The bed stays up: npm run bed -- run -- kubectl get pods -A; npm run bed -- down takes it away.\n');
 await kubectl('delete', 'pods/counter', 'pods/client', 'services/counter', '--grace-period=1', '--wait');
 process.exitCode = code === 0 && isUnbroken && areStepsWhole ? 0 : 1;

@@ -6,7 +6,7 @@ import { version } from '../src/cli/agent-image.ts';
 const checkout = join(import.meta.dirname, '..');
 
 export interface Bundle {
-  /** The executable's first script: it imports nothing of ours, so that what needs little starts at once. */
+  /** The executable's first script: it imports next to nothing, so that what needs little starts at once. */
   readonly main: string;
   /** The whole command line, as a function of `require` and `process`'s usual surroundings. */
   readonly program: string;

@@ -43,7 +43,8 @@ export async function makeExecutable(platform: Platform, { main, program }: Bund
   return path('');
 }
 
-function ownPlatform(): Platform {
+/** The platform of this machine. @throws Error when there is none of it */
+export function ownPlatform(): Platform {
   const own = platforms.find(({ os, arch }) => os === process.platform && arch === (process.arch === 'x64' ? 'amd64' : process.arch));
   if (!own) throw new Error(`releases are made on Linux or macOS, not on ${process.platform} ${process.arch}`);
   return own;

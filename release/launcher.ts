@@ -1,5 +1,6 @@
 import { getAsset, getRawAsset } from 'node:sea';
 import { Script } from 'node:vm';
+import { wordsToComplete } from '../src/cli/completion/called.ts';
 
 declare const VERSION: string;
 
@@ -9,7 +10,7 @@ declare const VERSION: string;
  * code cache is an asset too, because one that does not fit the processor is then left aside without a word.
  */
 const words = process.argv.slice(2);
-if (words.length === 1 && words[0] === '--version') {
+if (words.length === 1 && words[0] === '--version' && !wordsToComplete(process.argv)) {
   process.stdout.write(`kubectl-migrate v${VERSION}\n`);
 } else {
   const cachedData = codeCache();

@@ -1,6 +1,6 @@
 import yargs from 'yargs';
 import { MigrateError } from '../errors.ts';
-import { closest } from './closest.ts';
+import { closest } from '../closest.ts';
 import { calledAs, commands, flagsOf, moveCommand, type Command } from './commands.ts';
 import { plainWords } from './plain-words.ts';
 
@@ -43,9 +43,17 @@ export async function readCommandLine(line: readonly string[]): Promise<CommandL
 
 /** The command of that name. @param refuse is called when there is none */
 export function commandNamed(name: string, refuse: Refuse): Command {
-  const known = commands.filter((one) => one !== moveCommand && !one.isHidden).map((one) => one.name);
-  const meant = closest(name, known);
+  const meant = closestCommand(name);
   return commands.find((one) => one.name === name) ?? refuse(`unknown command "${name}" for "kubectl migrate"`, meant && `Did you mean ${meant}?`);
+}
+
+/** The command whose name a word probably stands for, if any. */
+export function closestCommand(word: string): string | undefined {
+  const listed = commands.filter((one) => one !== moveCommand && !one.isHidden);
+  return closest(
+    word,
+    listed.map(({ name }) => name),
+  );
 }
 
 /** The first word that is no flag tells; behind `--` there are only pods. */

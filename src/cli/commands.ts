@@ -1,6 +1,8 @@
 import { agentImage } from './agent-image.ts';
 import type { CommandLine } from './command-line.ts';
-import { connectionFlags, helpFlag, namespaceFlag, type Flag } from './flags.ts';
+import { completionCommand } from './completion/command.ts';
+import { connectionFlags, helpFlag, namespaceFlag, verbosityFlag, type Flag } from './flags.ts';
+import { outputFlag } from './output/output.ts';
 import type { Streams } from './run.ts';
 
 /** Everything that is known of a command: its help, its parsing, the suggestions and the reference come from here. */
@@ -39,7 +41,9 @@ export const moveCommand: Command = {
   examples: [
     { purpose: 'Move the pod web-0 to the peered cluster milan', line: 'kubectl migrate web-0 --to milan' },
     { purpose: 'Show what would be carried, what would be lost and what is in the way; touch nothing', line: 'kubectl migrate web-0 --to milan --dry-run=client' },
+    { purpose: 'The same, and let the API servers say what they would refuse', line: 'kubectl migrate web-0 --to milan --dry-run=server' },
     { purpose: 'Move a pod of the namespace shop, and keep the figures', line: 'kubectl migrate pod/web-0 -n shop --to milan -o json > moved.json' },
+    { purpose: 'Draw how the migration went', line: 'kubectl migrate web-0 --to milan --timeline web-0.svg' },
   ],
   usage: 'POD --to CLUSTER [options]',
   positional: { shown: 'POD', text: 'The pod to move: `web-0`, `pod/web-0` or `pod web-0`.' },
@@ -54,11 +58,23 @@ export const moveCommand: Command = {
       name: 'dry-run',
       kind: { optional: 'client' },
       default: 'none',
-      values: ['none', 'client'],
-      text: 'Must be "none" or "client". If client strategy, only print what would be carried, what would be lost and what is in the way, and touch nothing.',
+      values: ['none', 'server', 'client'],
+      text: 'Must be "none", "server", or "client". If client strategy, only print what would be carried, what would be lost and what is in the way, and touch nothing. If server strategy, also send every request that would change something to both API servers without persisting it, and print what they refuse.',
+    },
+    {
+      name: 'events',
+      kind: 'boolean',
+      default: 'false',
+      text: 'Print what happens as JSON, one object a line, on standard output (for programs; docs/events.md). The last line is the report or the error.',
     },
     namespaceFlag,
-    { name: 'output', short: 'o', kind: 'string', default: '', values: ['json'], text: 'Output format. One of: (json). It prints one object with all figures.' },
+    { ...outputFlag, text: `${outputFlag.text} Those for programs print one object with all figures.` },
+    {
+      name: 'timeline',
+      kind: 'string',
+      default: '',
+      text: 'Write who did what when into this file: a picture if its name ends with .svg, else text. "-" prints it on standard error.',
+    },
     { name: 'to', kind: 'string', default: '', text: 'The peered cluster to move the pod to: the name of its virtual node, or its Liqo cluster ID. Required.' },
     { name: 'version', kind: 'boolean', default: 'false', text: 'Print the version of the plugin, and nothing else.' },
   ],
@@ -75,6 +91,32 @@ export const moveCommand: Command = {
     const args = migrateArguments(line);
     const { migrateCommand } = await import('../commands/migrate.ts');
     await migrateCommand(args, streams);
+  },
+};
+
+const targetsCommand: Command = {
+  name: 'targets',
+  summary: 'List the peered clusters that a pod can be moved to.',
+  description: [
+    'A peered cluster is called by the name of its virtual node. Listed are what it has free, the namespace there that stands for the current one, and what is in the way of moving a pod of this namespace there, with what to do about it.',
+  ],
+  examples: [
+    { purpose: 'List where pods of the current namespace can be moved', line: 'kubectl migrate targets' },
+    { purpose: 'The same for the namespace shop, with more columns', line: 'kubectl migrate targets -n shop -o wide' },
+    { purpose: 'Print how much memory milan has free, in bytes', line: `kubectl migrate targets -o jsonpath='{.items[?(@.name=="milan")].free.memoryBytes}'` },
+  ],
+  usage: '[options]',
+  flags: [
+    namespaceFlag,
+    { name: 'no-headers', kind: 'boolean', default: 'false', text: "When using the default output format, don't print headers (default print headers)." },
+    outputFlag,
+  ],
+  exitCodes: { 0: 'listed, also when there are none', 1: 'failed', ...usageExit, 3: 'Liqo is not there' },
+  run: async (line, streams) => {
+    const { targetsArguments } = await import('./targets-arguments.ts');
+    const args = targetsArguments(line);
+    const { targetsCommand: run } = await import('../commands/targets.ts');
+    await run(args, streams);
   },
 };
 
@@ -96,11 +138,14 @@ const helpCommand: Command = {
 };
 
 /** All commands, the move first. A word that is a command's name is never taken for a pod's: `pod/NAME` is. */
-export const commands: readonly Command[] = [moveCommand, helpCommand];
+export const commands: readonly Command[] = [moveCommand, targetsCommand, completionCommand, helpCommand];
+
+/** kubectl's flags that every command understands. */
+export const globalFlags: readonly Flag[] = [...connectionFlags, verbosityFlag];
 
 /** Every flag that a command understands. */
 export function flagsOf(command: Command): readonly Flag[] {
-  return [...new Set([...command.flags, ...connectionFlags, helpFlag])];
+  return [...new Set([...command.flags, ...globalFlags, helpFlag])];
 }
 
 /** How a command is called: `kubectl migrate targets`. */

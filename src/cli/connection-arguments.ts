@@ -44,7 +44,8 @@ function extraOf(pairs: readonly string[], refuse: Refuse): Record<string, strin
   return pairs.length === 0 ? undefined : extra;
 }
 
-function truth(name: string, value: string | undefined, refuse: Refuse): boolean | undefined {
+/** A flag that is true or false; undefined when it was not given. */
+export function truth(name: string, value: string | undefined, refuse: Refuse): boolean | undefined {
   if (value === undefined) return undefined;
   if (/^(1|t|true)$/i.test(value)) return true;
   return /^(0|f|false)$/i.test(value) ? false : refuse(`invalid argument "${value}" for "--${name}" flag: it must be true or false`);

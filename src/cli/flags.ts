@@ -65,6 +65,15 @@ export const connectionFlags: readonly Flag[] = [
   valued('username', 'Username for basic authentication to the API server'),
 ];
 
+/** As kubectl's; every command understands it. */
+export const verbosityFlag: Flag = {
+  name: 'v',
+  short: 'v',
+  kind: 'number',
+  default: '0',
+  text: 'number for the log level verbosity: from 2 on what the migration logs, from 6 on also every request to an API server, on standard error',
+};
+
 /** Not listed in a help, as in kubectl. */
 export const helpFlag: Flag = { name: 'help', short: 'h', kind: 'boolean', default: 'false', text: 'Print the help of a command, and do nothing else.' };
 

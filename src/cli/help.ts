@@ -1,5 +1,5 @@
-import { calledAs, commands, moveCommand, type Command } from './commands.ts';
-import { connectionFlags, shownFlag, type Flag } from './flags.ts';
+import { calledAs, commands, globalFlags, moveCommand, type Command } from './commands.ts';
+import { shownFlag, type Flag } from './flags.ts';
 
 /** What `--help` prints of a command, in the layout of kubectl's own help. */
 export function helpText(command: Command = moveCommand): string {
@@ -14,7 +14,7 @@ export function helpText(command: Command = moveCommand): string {
       .map((pair) => pair.join(' '))
       .join(', ')}.`,
     listed.length > 0 ? `Use "kubectl migrate <command> --help" for more information about a given command.` : '',
-    `These global command-line options of kubectl are understood too (see "kubectl options"):\n${wrapped(connectionFlags.filter((flag) => !command.flags.includes(flag)).map(nameOf))}`,
+    `These global command-line options of kubectl are understood too (see "kubectl options"):\n${wrapped(globalFlags.filter((flag) => !command.flags.includes(flag)).map(nameOf))}`,
   ];
   return `${sections.filter(Boolean).join('\n\n')}\n`;
 }

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { MigrationReport, PlanReport } from '../migration/contract.ts';
+import type { Rehearsal } from '../migration/rehearse.ts';
 import { bytesText, secondsText } from './quantities.ts';
 
 /** The last line for a person: how long the pod stood still, which stands out, and how long it all took. */
@@ -10,10 +11,10 @@ export function lastLine(report: MigrationReport, stream: NodeJS.WriteStream): s
 }
 
 /** What `--dry-run` prints. */
-export function planText(plan: PlanReport): string {
+export function planText(plan: PlanReport | Rehearsal): string {
   const isBlocked = plan.blocks.length > 0;
   const lines = [
-    `pod/${plan.pod} ${isBlocked ? 'cannot be migrated' : 'would be migrated'} to ${plan.to} (dry run)`,
+    `pod/${plan.pod} ${isBlocked ? 'cannot be migrated' : 'would be migrated'} to ${plan.to} (${'untried' in plan ? 'server dry run' : 'dry run'})`,
     '',
     `Namespace:   ${plan.namespace}`,
     `Containers:  ${plan.containers.join(', ')}`,
@@ -25,13 +26,9 @@ export function planText(plan: PlanReport): string {
     ),
     ...section('Carried:', plan.carries),
     ...section('Lost:', plan.loses),
+    ...section('Not tried:', 'untried' in plan ? plan.untried : []),
   ];
   return `${lines.join('\n')}\n`;
-}
-
-/** An object on standard output, as kubectl prints one. */
-export function jsonText(value: object): string {
-  return `${JSON.stringify(value, null, 4)}\n`;
 }
 
 function section(title: string, items: readonly string[]): string[] {

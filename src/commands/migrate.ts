@@ -1,33 +1,43 @@
 import { inspect } from 'node:util';
+import { eventLines } from '../cli/event-lines.ts';
 import { onInterruption } from '../cli/interruption.ts';
 import { openLogFile, type LogFile } from '../cli/log-file.ts';
 import type { MigrateArguments } from '../cli/migrate-arguments.ts';
+import { movedResult } from '../cli/moved-result.ts';
+import { printed } from '../cli/output/printed.ts';
 import { printable } from '../cli/printable.ts';
 import { progressOn } from '../cli/progress/progress-on.ts';
-import { jsonText, lastLine, planText } from '../cli/report.ts';
+import { lastLine, planText } from '../cli/report.ts';
 import type { Streams } from '../cli/run.ts';
+import { exchangeTeller, hasLog, logLine } from '../cli/verbosity.ts';
 import { MigrateError } from '../errors.ts';
 import { openConnection } from '../kube/connection.ts';
 import type { MigrationRequest, OnEvent } from '../migration/contract.ts';
 
+interface Voice {
+  say: (message: string) => void;
+}
+
 /** `kubectl migrate POD --to CLUSTER`. @throws MigrateError and KubeError; nothing is printed for them here */
 export async function migrateCommand(args: MigrateArguments, streams: Streams): Promise<void> {
-  const connection = await openConnection(args.connection);
+  // What the connection tells goes the same way as what the migration tells, once that has a place on the screen.
+  const voice: Voice = { say: (message) => void streams.err.write(`${message}\n`) };
+  const connection = await openConnection(args.connection, exchangeTeller(args.verbosity, (line) => voice.say(line), streams.err));
   const request: MigrationRequest = Object.freeze({ connection, namespace: connection.namespace, pod: args.pod, to: args.to, agentImage: args.agentImage });
   try {
-    await (args.isDryRun ? dryRun : run)(request, args, streams);
+    await (args.dryRun === 'none' ? run : dryRun)(request, args, streams, voice);
   } finally {
     connection.close();
   }
 }
 
 async function dryRun(request: MigrationRequest, args: MigrateArguments, { out, err }: Streams): Promise<void> {
-  const { plan } = await import('../migration/engine.ts');
+  const { plan, rehearse } = await import('../migration/engine.ts');
   // Nothing is touched, so there is nothing to take back: the first Ctrl-C is enough.
   const { signal, release } = onInterruption(err, () => undefined);
   try {
-    const report = await plan(request, signal);
-    out.write(args.output === 'json' ? jsonText(report) : planText(report));
+    const report = await (args.dryRun === 'server' ? rehearse : plan)(request, signal);
+    out.write(await printed(args.output, { data: report, names: [`pod/${report.pod}`], text: () => planText(report) }));
     if (report.blocks.length > 0) throw new MigrateError('refused', `pod ${report.namespace}/${report.pod} cannot be migrated as it is`);
   } catch (error) {
     if (signal.aborted) throw new MigrateError('interrupted', 'stopped', { cause: error });
@@ -37,27 +47,35 @@ async function dryRun(request: MigrationRequest, args: MigrateArguments, { out, 
   }
 }
 
-async function run(request: MigrationRequest, args: MigrateArguments, { out, err }: Streams): Promise<void> {
+async function run(request: MigrationRequest, args: MigrateArguments, { out, err }: Streams, voice: Voice): Promise<void> {
   const { migrate } = await import('../migration/engine.ts');
-  let say = (message: string): void => void err.write(`${message}\n`);
-  const { signal, release } = onInterruption(err, (message) => say(message));
+  const { signal, release } = onInterruption(err, (message) => voice.say(message));
   const log = openLogFile(request.namespace, request.pod);
-  const progress = await progressOn(err, process.env);
-  say = progress.say;
+  const isLogged = hasLog(args.verbosity);
+  const progress = await progressOn(err, process.env, isLogged);
+  voice.say = progress.say;
+  const events = args.isEvents ? eventLines(out) : undefined;
   const onEvent: OnEvent = (event) => {
     log.write(event);
     progress.onEvent(event);
+    events?.onEvent(event);
+    if (isLogged && event.type === 'log') voice.say(logLine(event.message));
   };
   try {
     const report = await migrate(request, onEvent, signal);
     await progress.end();
     for (const note of report.notes) err.write(`note: ${printable(note)}\n`);
     err.write(lastLine(report, err));
-    out.write(args.output === 'json' ? jsonText(report) : `pod/${report.pod} migrated\n`);
+    if (events) events.result(report);
+    else out.write(await printed(args.output, movedResult(report)));
+    // The pod has moved, whatever becomes of its picture.
+    await args.timeline?.write(report, err).catch((error: unknown) => err.write(`note: the timeline was not written: ${printable((error as Error).message)}\n`));
     log.remove();
   } catch (error) {
     await progress.end();
-    throw logged(error, log);
+    const told = logged(error, log);
+    events?.error(told);
+    throw told;
   } finally {
     release();
   }

@@ -5,7 +5,7 @@ import { identifier } from './credentials.ts';
 import type { Dialer } from './dialing-agent.ts';
 import { KubeError } from './errors.ts';
 import { contextOfText, resolveContext, type ConnectionFlags, type ResolvedContext } from './kubeconfig.ts';
-import { Transport, type Query, type RequestDetails } from './transport.ts';
+import { Transport, type OnExchange, type Query, type RequestDetails } from './transport.ts';
 import type { KubeList } from './types.ts';
 
 /** Ways to change an object, by the content type that asks for it. */
@@ -30,11 +30,14 @@ export class KubeConnection {
   readonly name: string;
   readonly namespace: string;
   readonly server: URL;
+  /** Is told of every request; for connections that are opened on behalf of this one. */
+  readonly onExchange: OnExchange | undefined;
   readonly #transport: Transport;
 
-  constructor(name: string, namespace: string, transport: Transport) {
+  constructor(name: string, namespace: string, transport: Transport, onExchange: OnExchange | undefined) {
     this.name = name;
     this.namespace = namespace;
+    this.onExchange = onExchange;
     this.server = transport.server;
     this.#transport = transport;
   }
@@ -93,17 +96,23 @@ export class KubeConnection {
 }
 
 /** Opens the connection that the flags, the kubeconfig and the environment tell. @throws MigrateError (usage) */
-export async function openConnection(flags: ConnectionFlags): Promise<KubeConnection> {
+export async function openConnection(flags: ConnectionFlags, onExchange?: OnExchange): Promise<KubeConnection> {
   const context = resolveContext(flags, process.env) ?? inCluster(flags, process.env);
-  return connectionTo(context, flags.requestTimeoutMs ?? defaultDeadlineMs);
+  return connectionTo(context, flags.requestTimeoutMs ?? defaultDeadlineMs, { onExchange });
 }
 
 /** Opens a connection with the current context of a kubeconfig's text; `name` is for messages. @throws MigrateError (usage) */
-export async function connectionFromKubeconfig(yaml: string, name: string, dial?: Dialer): Promise<KubeConnection> {
-  return connectionTo(contextOfText(yaml, name), defaultDeadlineMs, dial);
+export async function connectionFromKubeconfig(yaml: string, name: string, way: Way = {}): Promise<KubeConnection> {
+  return connectionTo(contextOfText(yaml, name), defaultDeadlineMs, way);
 }
 
-function connectionTo(context: ResolvedContext, deadlineMs: number, dial?: Dialer): KubeConnection {
+interface Way {
+  /** The way to a server that cannot be reached from here. */
+  readonly dial?: Dialer | undefined;
+  readonly onExchange?: OnExchange | undefined;
+}
+
+function connectionTo(context: ResolvedContext, deadlineMs: number, { dial, onExchange }: Way): KubeConnection {
   const { cluster } = context;
   const given = String(cluster['server']);
   // As client-go: a server without a scheme is spoken to by TLS only when something is known for TLS.
@@ -111,8 +120,8 @@ function connectionTo(context: ResolvedContext, deadlineMs: number, dial?: Diale
   const server = given.includes('://') ? given : `${isSecure ? 'https' : 'http'}://${given}`;
   if (!URL.canParse(server)) throw new MigrateError('usage', `error: the server "${given}" of ${context.name} is no address`);
   const resolved = { ...context, cluster: { ...cluster, server } };
-  const transport = new Transport({ server: new URL(server), identify: identifier(resolved), deadlineMs, dial });
-  return new KubeConnection(context.name, context.namespace, transport);
+  const transport = new Transport({ server: new URL(server), identify: identifier(resolved), deadlineMs, dial, onExchange });
+  return new KubeConnection(context.name, context.namespace, transport, onExchange);
 }
 
 function inCluster(flags: ConnectionFlags, env: NodeJS.ProcessEnv): ResolvedContext {

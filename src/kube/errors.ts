@@ -23,6 +23,11 @@ export class KubeError extends Error {
   }
 }
 
+/** What a server said, without the words that kubectl puts before it. */
+export function serverWords({ message }: KubeError): string {
+  return message.replace(/^Error from server( \(\w+\))?: /, '');
+}
+
 /** Makes the error of an answer with a status other than 2xx. The body is a Status object, or anything at all. */
 export function errorOfAnswer(code: number, body: string, server: string): KubeError {
   const status = parse(body);

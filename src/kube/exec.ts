@@ -57,8 +57,16 @@ async function dial(connection: KubeConnection, target: ExecTarget, signal: Abor
   const { url, options } = await connection.webSocketOptions(path, query.toString(), afresh);
   const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
   const socket = new WebSocket(url, protocols, { ...options, handshakeTimeout: 20_000, perMessageDeflate: false });
-  await opened(socket, connection.server.host, signal);
-  return socket;
+  const start = performance.now();
+  const tell = (status: string): void => connection.onExchange?.({ method: 'GET', url, status, ms: Math.round(performance.now() - start), warnings: [] });
+  try {
+    await opened(socket, connection.server.host, signal);
+    tell('101 Switching Protocols');
+    return socket;
+  } catch (error) {
+    tell((error as Error).message);
+    throw error;
+  }
 }
 
 async function opened(socket: WebSocket, server: string, signal: AbortSignal): Promise<void> {

@@ -34,11 +34,15 @@ export interface ResolvedContext {
  * @throws MigrateError (usage) for an unknown context, cluster or user, and for a file that is no kubeconfig
  */
 export function resolveContext(flags: ConnectionFlags, env: NodeJS.ProcessEnv): ResolvedContext | undefined {
-  const documents = kubeconfigFiles(flags, env)
-    .filter((file) => existsSync(file))
-    .map((file) => readDocument(readFileSync(file, 'utf8'), `config file "${file}"`, dirname(resolve(file))));
-  const context = contextOf(documents, flags);
+  const context = contextOf(documentsOf(flags, env), flags);
   return context.cluster['server'] === undefined ? undefined : context;
+}
+
+/** Everything of one kind that the files name, the first of each name. @throws MigrateError (usage) for a file that is no kubeconfig */
+export function kubeconfigEntries(list: 'contexts' | 'clusters' | 'users', flags: ConnectionFlags, env: NodeJS.ProcessEnv): { name: string; fields: Fields }[] {
+  const entries = documentsOf(flags, env).flatMap((document) => (document[list] ?? []) as Named[]);
+  const first = new Map(entries.toReversed().map((entry) => [entry.name, entry]));
+  return [...first.values()].toReversed().map(({ name, ...kinds }) => ({ name, fields: { ...(kinds[list.slice(0, -1)] as Fields | null | undefined) } }));
 }
 
 /** The current context of a kubeconfig's text; `name` is for messages. @throws MigrateError (usage) when it is none */
@@ -68,6 +72,12 @@ function contextOf(documents: readonly Document[], flags: ConnectionFlags): Reso
     cluster: { ...cluster, ...clusterFlags(flags) },
     user: { ...user, ...userFlags(flags) },
   };
+}
+
+function documentsOf(flags: ConnectionFlags, env: NodeJS.ProcessEnv): Document[] {
+  return kubeconfigFiles(flags, env)
+    .filter((file) => existsSync(file))
+    .map((file) => readDocument(readFileSync(file, 'utf8'), `config file "${file}"`, dirname(resolve(file))));
 }
 
 function kubeconfigFiles(flags: ConnectionFlags, env: NodeJS.ProcessEnv): string[] {

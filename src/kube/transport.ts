@@ -17,12 +17,26 @@ export interface RequestDetails {
   readonly deadlineMs?: number;
 }
 
+/** A request that was answered, or not. No headers and no bodies: they can hold what nobody may see. */
+export interface Exchange {
+  readonly method: string;
+  readonly url: string;
+  /** `200 OK`, or why there was no answer. */
+  readonly status: string;
+  readonly ms: number;
+  /** What the server wants the user to know (its Warning headers). */
+  readonly warnings: readonly string[];
+}
+
+export type OnExchange = (exchange: Exchange) => void;
+
 export interface TransportOptions {
   readonly server: URL;
   readonly identify: Identify;
   /** Milliseconds until a request is given up; 0 for never. */
   readonly deadlineMs: number;
   readonly dial: Dialer | undefined;
+  readonly onExchange: OnExchange | undefined;
 }
 
 const mostRepeats = 10;
@@ -125,9 +139,15 @@ export class Transport {
     for (let isRepeated = false; ; isRepeated = true) {
       const request = send(url, { ...options, agent, method, headers, signal });
       request.end(content);
+      const start = performance.now();
+      const tell = (status: string, warnings: readonly string[]): void =>
+        this.#options.onExchange?.({ method, url: url.href, status, ms: Math.round(performance.now() - start), warnings });
       try {
-        return await answerOf(request);
+        const answer = await answerOf(request);
+        tell(`${answer.statusCode} ${answer.statusMessage}`, warningsOf(answer));
+        return answer;
       } catch (error) {
+        tell((error as Error).message, []);
         // The server may have closed a kept connection at the moment that we took it up again.
         if (method !== 'GET' || isRepeated || !request.reusedSocket || (error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
       }
@@ -163,6 +183,12 @@ export class Transport {
     url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
     return url;
   }
+}
+
+/** Texts of Warning headers (RFC 7234: code, agent, quoted text); Kubernetes gives them the code 299. */
+function warningsOf({ headers }: IncomingMessage): string[] {
+  const header = [headers['warning'] ?? []].flat().join(', ');
+  return [...header.matchAll(/\b299 \S+ "((?:\\.|[^"\\])*)"/g)].map(([, text = '']) => text.replace(/\\(.)/g, '$1'));
 }
 
 /** A server that is too busy says after how many seconds it may be asked again; it has done nothing then. */

@@ -136,5 +136,6 @@ export interface Pod extends KubeObject {
 }
 
 export interface Secret extends KubeObject {
+  type?: string;
   data?: Record<string, string>;
 }

@@ -10,6 +10,8 @@ export const remoteRuntimeClassAnnotation = 'liqo.io/remote-runtime-class-name';
 export const antiAffinityAnnotation = 'liqo.io/anti-affinity-preset';
 export const antiAffinityLabelsAnnotation = 'liqo.io/anti-affinity-labels';
 export const remoteClusterLabel = 'liqo.io/remote-cluster-id';
+/** On namespaces whose pods may be offloaded. */
+export const schedulingLabel = 'liqo.io/scheduling-enabled';
 
 /** What we make carries these, so that anybody can find what a killed migration left. */
 export const managedByLabel = 'app.kubernetes.io/managed-by';

@@ -1,19 +1,12 @@
+import { closest } from '../closest.ts';
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
-import type { KubeList, KubeObject, Secret, Toleration } from '../kube/types.ts';
+import type { KubeObject, Secret } from '../kube/types.ts';
+import { requireReady, virtualNodes, type Node, type OffloadingPatch, type VirtualNode } from './virtual-nodes.ts';
 
 /** How Liqo's virtual kubelet lets offloaded pods speak to the API server of their home. */
 export type ApiServerSupport = 'TokenAPI' | 'Disabled';
-
-export interface OffloadingPatch {
-  labelsNotReflected?: string[];
-  annotationsNotReflected?: string[];
-  nodeSelector?: Record<string, string>;
-  tolerations?: Toleration[];
-  affinity?: { nodeAffinity?: Record<string, unknown> };
-  runtimeClassName?: string;
-}
 
 /** A peered cluster, as the home cluster knows it through one virtual node. */
 export interface Peer {
@@ -30,19 +23,6 @@ export interface Peer {
   readonly homeApiServerAddress: string | undefined;
 }
 
-interface VirtualNode extends KubeObject {
-  spec: {
-    clusterID: string;
-    offloadingPatch?: OffloadingPatch;
-    kubeconfigSecretRef?: { name: string };
-    template?: { spec?: { template?: { spec?: { containers?: { args?: string[] }[] } } } };
-  };
-}
-
-interface Node extends KubeObject {
-  status?: { conditions?: { type: string; status: string; message?: string }[] };
-}
-
 /**
  * Finds the peer that a user calls by its virtual node's name or by its cluster ID.
  *
@@ -53,38 +33,19 @@ export async function findPeer(connection: KubeConnection, name: string, signal:
   const found = all.filter((node) => node.metadata.name === name);
   const candidates = found.length > 0 ? found : all.filter((node) => node.spec.clusterID === name);
   const [node] = candidates;
-  const names = all.map((one) => one.metadata.name).join(', ');
   if (!node) {
-    const hint = all.length === 0 ? `cluster ${connection.name} has no Liqo peers: liqoctl peer` : `there are: ${names}`;
+    const names = all.map((one) => one.metadata.name);
+    const meant = closest(name, [...names, ...all.map(({ spec }) => spec.clusterID)]);
+    const known = `${meant === undefined ? 't' : `Did you mean ${meant}? T`}here are: ${names.join(', ')}`;
+    const hint = all.length === 0 ? `cluster ${connection.name} has no Liqo peers: liqoctl peer` : known;
     throw new MigrateError('usage', `error: no peered cluster "${name}" in cluster ${connection.name}`, { hint });
   }
   if (candidates.length > 1) {
     const hint = `name one of its virtual nodes: ${candidates.map((one) => one.metadata.name).join(', ')}`;
     throw new MigrateError('usage', `error: cluster "${name}" has ${candidates.length} virtual nodes`, { hint });
   }
-  await requireReady(connection, node.metadata.name, signal);
+  requireReady(connection, await connection.get<Node>(`/api/v1/nodes/${node.metadata.name}`, signal));
   return await describe(connection, node, signal);
-}
-
-async function virtualNodes(connection: KubeConnection, signal: AbortSignal): Promise<VirtualNode[]> {
-  try {
-    return (await connection.get<KubeList<VirtualNode>>('/apis/offloading.liqo.io/v1beta1/virtualnodes', signal)).items;
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    throw new MigrateError('refused', `cluster ${connection.name} has no Liqo (no virtual nodes are known there)`, {
-      cause: error,
-      hint: 'install Liqo 1.0 or newer and peer the clusters: liqoctl install, liqoctl peer',
-    });
-  }
-}
-
-async function requireReady(connection: KubeConnection, name: string, signal: AbortSignal): Promise<void> {
-  const node = await connection.get<Node>(`/api/v1/nodes/${name}`, signal);
-  const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
-  if (ready?.status === 'True') return;
-  throw new MigrateError('refused', `virtual node ${name} in cluster ${connection.name} is not ready: ${ready?.message ?? 'it tells no state'}`, {
-    hint: 'liqoctl info peer tells what is wrong with the peering',
-  });
 }
 
 async function describe(connection: KubeConnection, node: VirtualNode, signal: AbortSignal): Promise<Peer> {

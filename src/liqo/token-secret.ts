@@ -1,6 +1,6 @@
 import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
-import type { KubeObject, Pod } from '../kube/types.ts';
+import type { KubeObject, Pod, Secret } from '../kube/types.ts';
 import { tokenKey, tokenSecretName } from './forge-volumes.ts';
 import { destinationLabel, managedByLabel, managedByValue, migrationLabel, originLabel } from './names.ts';
 import type { Peer } from './peer.ts';
@@ -44,40 +44,58 @@ export async function createTokenSecret(
 ): Promise<string | undefined> {
   const tokens = projectedTokens(pod);
   if (tokens.length === 0) return undefined;
-  const account = pod.spec.serviceAccountName ?? 'default';
-  const path = `/api/v1/namespaces/${pod.metadata.namespace}/serviceaccounts/${account}/token`;
+  const path = tokenPath(pod);
   const stringData: Record<string, string> = {};
   let expiration = '';
   for (const { key, audience, seconds } of tokens) {
-    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: seconds, ...(audience ? { audiences: [audience] } : {}) } };
-    const { status } = await home.create<TokenRequest>(path, request, signal);
+    const { status } = await home.create<TokenRequest>(path, tokenRequest({ audience, seconds }), signal);
     stringData[key] = status.token;
     if (expiration === '' || status.expirationTimestamp < expiration) expiration = status.expirationTimestamp;
   }
-  const name = tokenSecretName(pod.metadata.name);
   const collection = `/api/v1/namespaces/${twinNamespace}/secrets`;
-  const secret = {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    type: 'Opaque',
-    metadata: {
-      name,
-      namespace: twinNamespace,
-      labels: { [originLabel]: peer.homeClusterId, [destinationLabel]: peer.clusterId, 'offloading.liqo.io/service-account-name': account, [managedByLabel]: managedByValue, [migrationLabel]: migration },
-      annotations: {
-        'offloading.liqo.io/service-account-for-pod-name': pod.metadata.name,
-        'offloading.liqo.io/service-account-for-pod-uid': pod.metadata.uid ?? '',
-        'offloading.liqo.io/service-account-expiration': expiration,
-      },
-    },
-    stringData,
-  };
+  const secret = tokenSecret(pod, peer, twinNamespace, stringData, expiration, migration);
+  const { name } = secret.metadata;
   // One of that name can only be a remnant: there is no pod of that name at the peer (the plan looked).
   await remote.delete(`${collection}/${name}`, {}, signal).catch((error: unknown) => {
     if (!isNotFound(error)) throw error;
   });
   await remote.create(collection, secret, signal);
   return `${collection}/${name}`;
+}
+
+/** Where the API gives tokens of a pod's service account. */
+export function tokenPath({ metadata, spec }: Pod): string {
+  return `/api/v1/namespaces/${metadata.namespace}/serviceaccounts/${spec.serviceAccountName ?? 'default'}/token`;
+}
+
+export function tokenRequest({ audience, seconds }: Pick<Token, 'audience' | 'seconds'>): object {
+  return { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: seconds, ...(audience ? { audiences: [audience] } : {}) } };
+}
+
+/** The Secret at the peer, as Liqo's virtual kubelet forges it. @param tokens by their keys */
+export function tokenSecret(pod: Pod, peer: Peer, twinNamespace: string, tokens: Record<string, string>, expiration: string, migration: string): Secret & { stringData: Record<string, string> } {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
+    metadata: {
+      name: tokenSecretName(pod.metadata.name),
+      namespace: twinNamespace,
+      labels: {
+        [originLabel]: peer.homeClusterId,
+        [destinationLabel]: peer.clusterId,
+        'offloading.liqo.io/service-account-name': pod.spec.serviceAccountName ?? 'default',
+        [managedByLabel]: managedByValue,
+        [migrationLabel]: migration,
+      },
+      annotations: {
+        'offloading.liqo.io/service-account-for-pod-name': pod.metadata.name,
+        'offloading.liqo.io/service-account-for-pod-uid': pod.metadata.uid ?? '',
+        'offloading.liqo.io/service-account-expiration': expiration,
+      },
+    },
+    stringData: tokens,
+  };
 }
 
 /** The merge patch after which that Secret is the pod's and no longer ours, who made it. */

@@ -17,7 +17,12 @@ interface NamespaceOffloading extends KubeObject {
  *
  * @throws MigrateError (refused) when the namespace is not offloaded to that peer
  */
-export async function twinNamespace(connection: KubeConnection, namespace: string, peer: Peer, signal: AbortSignal): Promise<string> {
+export async function twinNamespace(
+  connection: KubeConnection,
+  namespace: string,
+  peer: Pick<Peer, 'virtualNode' | 'clusterId' | 'tenantNamespace'>,
+  signal: AbortSignal,
+): Promise<string> {
   const hint = `liqoctl offload namespace ${namespace}`;
   const offloading = await connection
     .get<NamespaceOffloading>(`/apis/offloading.liqo.io/v1beta1/namespaces/${namespace}/namespaceoffloadings/offloading`, signal)

@@ -7,6 +7,8 @@ interface Measures {
   readonly bytes?: number;
   /** When others measured it better than the time between the step's begin and its end. */
   readonly ms?: number;
+  /** When it was over already (performance.now()). */
+  readonly endedAt?: number;
 }
 
 /** What the work of a step can tell while it goes on. */
@@ -75,9 +77,9 @@ export class StepClock {
 
   #end(measures: Measures): void {
     this.#tell((step, start) => {
-      const { ms = performance.now() - start, bytes = 0 } = measures;
+      const { endedAt = performance.now(), ms = endedAt - start, bytes = 0 } = measures;
       this.steps.push({ name: step, ms: Math.round(ms), bytes });
-      this.#timeline.stepEnded(step, ms);
+      this.#timeline.stepEnded(step, ms, endedAt);
       return { type: 'step-done', step, ms, bytes };
     });
   }

@@ -1,6 +1,5 @@
 import type { KubeConnection } from '../kube/connection.ts';
-import type { Stage } from '../protocol/agent-events.ts';
-import type { Timeline, TimelineSpan } from './timeline.ts';
+import type { SpanName, Stage } from '../protocol/agent-events.ts';
 
 /** The steps of a migration, in their order. */
 export const stepNames = ['plan', 'prepare', 'precopy', 'standby', 'checkpoint', 'restore', 'commit', 'cutover', 'cleanup'] as const;
@@ -14,6 +13,25 @@ export interface MigrationRequest {
   /** The peer: name of its virtual node, or its cluster ID. */
   readonly to: string;
   readonly agentImage: string;
+}
+
+/** Where something was done: by `kubectl migrate` itself, on the node that the pod left, on the one that it came to. */
+export type Side = 'cli' | 'source' | 'target';
+
+/** Something that took time, in ms since the migration began, by the CLI's clock. */
+export interface TimelineSpan {
+  readonly side: Side;
+  readonly name: StepName | SpanName | 'frozen';
+  /** The container that it was done for; none when it was the whole pod. */
+  readonly container?: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Who did what when. The clocks of both nodes were compared with the CLI's; `errorMs` is how wrong that may be. */
+export interface Timeline {
+  readonly spans: readonly TimelineSpan[];
+  readonly errorMs: { readonly source: number; readonly target: number };
 }
 
 export type MigrationEvent =

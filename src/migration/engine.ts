@@ -13,6 +13,8 @@ import { standby } from './steps/standby.ts';
 import { TimelineRecorder } from './timeline.ts';
 import { UndoList } from './undo.ts';
 
+export { rehearse } from './rehearse.ts';
+
 /** What a migration would do; reads only. */
 export async function plan(request: MigrationRequest, signal: AbortSignal): Promise<PlanReport> {
   return (await makePlan(request, signal)).report;

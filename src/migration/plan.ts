@@ -1,3 +1,4 @@
+import { closest } from '../closest.ts';
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
@@ -7,6 +8,7 @@ import { remoteClusterLabel } from '../liqo/names.ts';
 import { twinNamespace } from '../liqo/twin-namespace.ts';
 import type { MigrationRequest, PlanReport, Reason } from './contract.ts';
 import { judgePod } from './judge.ts';
+import { missingRights } from './permissions.ts';
 
 /** A migration thought through, with nothing touched yet. */
 export interface Plan {
@@ -25,12 +27,13 @@ export interface Plan {
  */
 export async function makePlan(request: MigrationRequest, signal: AbortSignal): Promise<Plan> {
   const { connection, namespace } = request;
-  const pod = await connection.get<Pod>(`/api/v1/namespaces/${namespace}/pods/${request.pod}`, signal);
+  const pod = await getPod(request, signal);
   const peer = await findPeer(connection, request.to, signal);
   const twin = await twinNamespace(connection, namespace, peer, signal);
   const sourceNode = pod.spec.nodeName ?? '';
   const verdict = judgePod(pod);
-  const blocks = [...(await nodeBlocks(connection, sourceNode, peer, signal)), ...verdict.blocks];
+  const [ofNode, ofUser] = await Promise.all([nodeBlocks(connection, sourceNode, peer, signal), missingRights(connection, pod, peer, signal)]);
+  const blocks = [...ofNode, ...verdict.blocks, ...ofUser];
   const report = {
     pod: pod.metadata.name,
     namespace,
@@ -45,11 +48,28 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
   return { pod, sourceNode, peer, twinNamespace: twin, report };
 }
 
+/** @throws KubeError, or MigrateError (failed) in the same words when a pod with a similar name was probably meant */
+async function getPod({ connection, namespace, pod }: MigrationRequest, signal: AbortSignal): Promise<Pod> {
+  const pods = `/api/v1/namespaces/${namespace}/pods`;
+  try {
+    return await connection.get<Pod>(`${pods}/${pod}`, signal);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    const list = await connection.list<Pod>(pods, signal).catch(() => undefined);
+    const meant = closest(
+      pod,
+      (list?.items ?? []).map(({ metadata }) => metadata.name),
+    );
+    if (meant === undefined) throw error;
+    throw new MigrateError('failed', (error as Error).message, { cause: error, hint: `Did you mean ${meant}?` });
+  }
+}
+
 /** @throws MigrateError (refused) listing everything that is in the way */
 export function requireUnblocked({ report }: Plan): void {
   if (report.blocks.length === 0) return;
   const reasons = report.blocks.map(({ reason }) => reason).join('; ');
-  const hints = report.blocks.flatMap(({ hint }) => (hint === undefined ? [] : [hint]));
+  const hints = [...new Set(report.blocks.flatMap(({ hint }) => (hint === undefined ? [] : [hint])))];
   const message = `pod ${report.namespace}/${report.pod} cannot be moved: ${reasons}`;
   throw new MigrateError('refused', message, hints.length > 0 ? { hint: hints.join('; ') } : {});
 }

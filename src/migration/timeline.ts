@@ -1,25 +1,5 @@
-import type { SpanName } from '../protocol/agent-events.ts';
 import type { AgentSession } from './agent-session.ts';
-import type { OnEvent, StepName } from './contract.ts';
-
-/** Where something was done: by `kubectl migrate` itself, on the node that the pod left, on the one that it came to. */
-export type Side = 'cli' | 'source' | 'target';
-
-/** Something that took time, in ms since the migration began, by the CLI's clock. */
-export interface TimelineSpan {
-  readonly side: Side;
-  readonly name: StepName | SpanName | 'frozen';
-  /** The container that it was done for; none when it was the whole pod. */
-  readonly container?: string;
-  readonly fromMs: number;
-  readonly toMs: number;
-}
-
-/** Who did what when. The clocks of both nodes were compared with the CLI's; `errorMs` is how wrong that may be. */
-export interface Timeline {
-  readonly spans: readonly TimelineSpan[];
-  readonly errorMs: { readonly source: number; readonly target: number };
-}
+import type { OnEvent, StepName, Timeline, TimelineSpan } from './contract.ts';
 
 /** Collects what the agents and the steps tell, on one clock. */
 export class TimelineRecorder {
@@ -44,9 +24,9 @@ export class TimelineRecorder {
     });
   }
 
-  /** A step that ended just now. */
-  stepEnded(name: StepName, ms: number): void {
-    const toMs = performance.now() - this.#start;
+  /** @param endedAt as performance.now() told it */
+  stepEnded(name: StepName, ms: number, endedAt: number): void {
+    const toMs = endedAt - this.#start;
     this.#add({ side: 'cli', name, fromMs: toMs - ms, toMs });
   }
 

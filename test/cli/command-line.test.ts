@@ -10,7 +10,17 @@ async function parse(line: string): Promise<MigrateArguments> {
 }
 
 test('everything that is not said has its default', async () => {
-  expect(await parse('web-0 --to milan')).toEqual({ pod: 'web-0', to: 'milan', isDryRun: false, output: 'text', agentImage, connection: {} });
+  expect(await parse('web-0 --to milan')).toEqual({ pod: 'web-0', to: 'milan', dryRun: 'none', output: { format: 'text' }, isEvents: false, timeline: undefined, agentImage, verbosity: 0, connection: {} });
+});
+
+test.each([
+  ['--events -o json', '--events and --output cannot be used together'],
+  ['--events --dry-run', '--events and --dry-run cannot be used together'],
+  ['--timeline x.svg --dry-run=client', '--timeline and --dry-run cannot be used together'],
+  ['--timeline /', 'it is a directory'],
+  ['--timeline /nowhere/x.svg', 'it cannot be written (ENOENT)'],
+])('what makes no sense is refused before anything is touched: %s', async (words, reason) => {
+  await expect(parse(`web-0 --to milan ${words}`)).rejects.toThrow(reason);
 });
 
 describe('the pod', () => {
@@ -37,12 +47,13 @@ describe('flags are read as kubectl reads them', () => {
     ['--to milan -n=shop', { connection: { namespace: 'shop' } }],
     ['--to milan --namespace=shop', { connection: { namespace: 'shop' } }],
     ['--to milan --namespace=', { connection: {} }],
-    ['--to milan -ojson', { output: 'json' }],
-    ['--to milan --output json', { output: 'json' }],
-    ['--to milan --dry-run', { isDryRun: true }],
-    ['--dry-run --to milan', { isDryRun: true }],
-    ['--to milan --dry-run=client', { isDryRun: true }],
-    ['--to milan --dry-run=none', { isDryRun: false }],
+    ['--to milan -ojson', { output: { format: 'json' } }],
+    ['--to milan --output json', { output: { format: 'json' } }],
+    ['--to milan --dry-run', { dryRun: 'client' }],
+    ['--dry-run --to milan', { dryRun: 'client' }],
+    ['--to milan --dry-run=client', { dryRun: 'client' }],
+    ['--to milan --dry-run=server', { dryRun: 'server' }],
+    ['--to milan --dry-run=none', { dryRun: 'none' }],
     ['--to milan --agent-image example.org/agent:1', { agentImage: 'example.org/agent:1' }],
   ])('%s', async (flags, expected) => {
     expect(await parse(`${flags} web-0`)).toMatchObject(expected);
@@ -89,8 +100,12 @@ describe('what makes no sense is told as kubectl tells it', () => {
     ['web-0 --xyz', 'unknown flag: --xyz'],
     ['web-0 --no-to', 'unknown flag: --no-to'],
     ['web-0 -x', "unknown shorthand flag: 'x'"],
-    ['web-0 --to milan --dry-run=maybe', 'Invalid dry-run value (maybe). Must be "none" or "client".'],
-    ['web-0 --to milan -o yaml', 'unable to match a printer suitable for the output format "yaml", allowed formats are: json'],
+    ['web-0 --to milan --dry-run=maybe', 'Invalid dry-run value (maybe). Must be "none", "server", or "client".'],
+    ['web-0 --to milan --dry-run=sever', 'Invalid dry-run value (sever). Must be "none", "server", or "client".', `Did you mean server? ${usage}`],
+    ['web-0 --to milan -o jaml', 'unable to match a printer suitable for the output format "jaml", allowed formats are: json,jsonpath,jsonpath-as-json,name,wide,yaml', `Did you mean -o yaml? ${usage}`],
+    ['web-0 --to milan -o jsonpath', 'template format specified but no template given'],
+    ['web-0 --to milan -o jsonpath={.pod', 'error parsing jsonpath {.pod, unclosed action'],
+    ['target', 'the cluster to move the pod to is required: --to CLUSTER', `Did you mean 'kubectl migrate targets'? ${usage}`],
     ['web-0 --to milan --insecure-skip-tls-verify=perhaps', 'invalid argument "perhaps" for "--insecure-skip-tls-verify" flag: it must be true or false'],
     ['web-0 --to milan --as-user-extra x', 'invalid argument "x" for "--as-user-extra" flag: x must be formatted as key=value'],
     ['web-0 --to milan --request-timeout 5parsecs', 'Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)'],

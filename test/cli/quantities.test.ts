@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { closest } from '../../src/cli/closest.ts';
+import { closest } from '../../src/closest.ts';
 import { bytesText, measureTexts, secondsText, timeText } from '../../src/cli/quantities.ts';
 
 test.each([

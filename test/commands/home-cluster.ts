@@ -36,14 +36,22 @@ export function homeObjects(): Record<string, object> {
   };
 }
 
-/** An API server with those objects. What would change anything goes to `change`. */
+const accessReviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+
+/** An API server with those objects, whose user may do everything. What would change anything goes to `change`. */
 export async function startHomeCluster(objects: Record<string, object>, change: (request: Seen, response: ServerResponse) => void): Promise<ApiServer> {
   const api = await startApiServer();
   api.answer((request, response) => {
     const found = objects[request.path];
-    if (request.method !== 'GET') change(request, response);
+    if (request.path === accessReviews) json(response, { status: { allowed: true } });
+    else if (request.method !== 'GET') change(request, response);
     else if (found) json(response, found);
     else refuse(response, 404, 'NotFound', `${request.path.split('/').at(-2)} "${request.path.split('/').at(-1)}" not found`);
   });
   return api;
+}
+
+/** The requests that would have changed something. */
+export function changesSeenBy({ seen }: ApiServer): Seen[] {
+  return seen.filter(({ method, path }) => method !== 'GET' && path !== accessReviews);
 }

@@ -1,8 +1,11 @@
+import { readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { nodeNamed } from '../../bed/layout.ts';
 import { runOnNode } from '../../bed/node.ts';
 import type { KubeObject, Pod } from '../../src/kube/types.ts';
-import { deletePod, followLogs, getPod, kubectl, leftoversInTheEnd, logs, mustKubectl, mustMigrate, startPod } from './cluster.ts';
+import { deletePod, followLogs, getPod, kubectl, leftoversInTheEnd, logs, migrate, mustKubectl, mustMigrate, startPod } from './cluster.ts';
 import { containerOf, podOf } from './pods.ts';
 import { breaksIn, longestGap, stepsIn } from './steps.ts';
 
@@ -222,9 +225,17 @@ test('a crash after the move gives a fresh container of the ordinary image', asy
   await expect.poll(async () => stepsIn(await logs('home', 'crash'))[0]?.number, { timeout: 30_000 }).toBe(0);
 });
 
-test('deleting the pod at home removes everything at the peer', async () => {
+test('a program can follow a migration; deleting the pod at home then removes everything at the peer', async () => {
   await start(podOf('gone', ['ticker', '1', '50']));
-  await mustMigrate('gone');
+  const picture = join(tmpdir(), `timeline-${process.pid}.svg`);
+  const { code, stdout } = await migrate('gone', '--events', '--timeline', picture);
+  expect(code).toBe(0);
+  const events = stdout.trim().split('\n').map((line) => JSON.parse(line) as { v: number; type: string; stage?: string });
+  expect(new Set(events.map(({ v }) => v))).toEqual(new Set([1]));
+  expect([events[0]?.type, events.at(-1)?.type]).toEqual(['started', 'result']);
+  expect(events.flatMap(({ stage }) => stage ?? [])).toEqual(['frozen', 'sent', 'held', 'committed', 'running']);
+  expect(await readFile(picture, 'utf8')).toMatch(/^<svg /);
+  await rm(picture);
   await deletePod('gone');
   made.splice(0);
   await expect.poll(async () => (await kubectl('away', 'get', 'pods,shadowpods,secrets', '-o', 'name')).stdout.match(/gone/g), { timeout: 60_000, interval: 500 }).toBeNull();
@@ -240,5 +251,14 @@ test('the frozen time that is told is the one that the process saw', async () =>
   expect(report.frozenMs).toBeGreaterThan(seen * 0.5);
   expect(report.frozenMs).toBeLessThan(seen * 1.5 + 50);
   expect(report).toMatchObject({ pod: 'frozen', namespace: 'demo', from: 'home-1', to: 'away' });
+  const { spans, errorMs } = report.timeline;
+  const frozen = spans.find(({ name }) => name === 'frozen');
+  const tolerance = errorMs.source + errorMs.target + 5;
+  for (const name of ['dump', 'send-images', 'build', 'fill', 'finish']) {
+    const span = spans.find((one) => one.name === name);
+    expect(span?.container).toBe('main');
+    expect(span?.fromMs).toBeGreaterThan((frozen?.fromMs ?? 0) - tolerance);
+    expect(span?.toMs).toBeLessThan((frozen?.toMs ?? 0) + tolerance);
+  }
   expect(report.steps.map(({ name }) => name)).toEqual(['plan', 'prepare', 'precopy', 'standby', 'checkpoint', 'restore', 'commit', 'cutover', 'cleanup']);
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -86,6 +86,15 @@ test.each(['linux-amd64', 'linux-arm64'])('the program for %s runs', async (name
   expect(help).toMatchObject({ code: 0, stderr: '' });
   expect(help.stdout).toBe(helpText());
   expect(await run([...program, 'pod', '--too', 'away'])).toMatchObject({ code: 2, stdout: '' });
+});
+
+test('the program answers kubectl under the name by which it asks for completions', async () => {
+  const folder = await unpacked(platformOf('linux-amd64'));
+  const called = join(folder, 'kubectl_complete-migrate');
+  await symlink('kubectl-migrate', called);
+  for (const words of [[called, '--version'], [join(folder, 'kubectl-migrate'), '__complete', '--version']]) {
+    expect(await run(words)).toEqual({ code: 0, stdout: '--version\tPrint the version of the plugin, and nothing else\n:4\n', stderr: '' });
+  }
 });
 
 test('krew finds nothing to object to in the manifest, nor in the one of the last release', async () => {

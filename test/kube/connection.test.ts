@@ -121,7 +121,7 @@ describe('the way to the server', () => {
       socket.on('end', () => stream.push(null));
       return stream;
     };
-    const kube = await connectionFromKubeconfig(api.kubeconfig(undefined, { server: 'https://api.example:6443' }), 'peer', dial);
+    const kube = await connectionFromKubeconfig(api.kubeconfig(undefined, { server: 'https://api.example:6443' }), 'peer', { dial });
     opened.push(kube);
     await kube.get('/secret-path');
     await kube.get('/secret-path');
@@ -131,7 +131,7 @@ describe('the way to the server', () => {
   });
 
   test('that fails beneath is told', async () => {
-    const kube = await connectionFromKubeconfig(api.kubeconfig(), 'peer', async () => Promise.reject(new Error('no helper')));
+    const kube = await connectionFromKubeconfig(api.kubeconfig(), 'peer', { dial: async () => Promise.reject(new Error('no helper')) });
     await expect(kube.get('/version')).rejects.toThrow(`Unable to connect to the server 127.0.0.1:${api.port}: no helper`);
   });
 

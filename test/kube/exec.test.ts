@@ -242,7 +242,7 @@ describe('a silent session', () => {
 
 test('a session may lead through a stream of somebody else', async () => {
   const text = api.kubeconfig(undefined, { server: 'https://api.example:6443' });
-  const peer = await connectionFromKubeconfig(text, 'peer', async () => connect(api.port, '127.0.0.1'));
+  const peer = await connectionFromKubeconfig(text, 'peer', { dial: async () => connect(api.port, '127.0.0.1') });
   serve((socket) => {
     socket.send(message(3, exited(7)));
     socket.close();

@@ -4,9 +4,9 @@ import type { Progress } from './progress.ts';
 /** The list, a line below the step that is under way, and the prompt. */
 const listRows = stepNames.length + 2;
 
-/** A live list where a person looks at a terminal that it has room in, lines elsewhere. */
-export async function progressOn(output: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Promise<Progress> {
-  if (output.isTTY && env['TERM'] !== 'dumb' && !env['CI'] && output.rows >= listRows) {
+/** A live list where a person looks at a terminal that it has room in, lines elsewhere, and beside a log. */
+export async function progressOn(output: NodeJS.WriteStream, env: NodeJS.ProcessEnv, isLogged = false): Promise<Progress> {
+  if (!isLogged && output.isTTY && env['TERM'] !== 'dumb' && !env['CI'] && output.rows >= listRows) {
     const { listedProgress } = await import('./listed-progress.ts');
     return listedProgress(output);
   }

@@ -1,5 +1,4 @@
-import type { MigrationReport } from '../../migration/contract.ts';
-import type { TimelineSpan } from '../../migration/timeline.ts';
+import type { MigrationReport, TimelineSpan } from '../../migration/contract.ts';
 import { stepTitles } from '../step-titles.ts';
 import { timeText } from '../quantities.ts';
 
@@ -77,7 +76,7 @@ function close({ timeline, from, node }: MigrationReport, frozen: Frozen): Panel
   const margin = (frozen.toMs - frozen.fromMs) * 0.06;
   const fromMs = frozen.fromMs - margin;
   const toMs = frozen.toMs + margin;
-  const near = timeline.spans.filter((span) => span.name !== 'frozen' && span.toMs > fromMs && span.fromMs < toMs);
+  const near = timeline.spans.filter((span) => span.name !== 'frozen' && span.toMs > frozen.fromMs && span.fromMs < toMs);
   const source = near.filter(({ side }) => side === 'source');
   return {
     title: 'The pod stands still',

@@ -3,7 +3,7 @@ import { timeText } from '../quantities.ts';
 import { layOut, type Bar, type Frozen, type Panel, type Row } from './layout.ts';
 
 const width = 960;
-const labelWidth = 240;
+const labelWidth = 270;
 const rightMargin = 80;
 const rowHeight = 22;
 const barHeight = 14;

@@ -36,7 +36,7 @@ export async function checkpoint(
       unfollow = source.listen(progress.onAgentEvent);
       const { frozenMs } = await source.call('source.checkpoint', null, deadlineMs);
       const { notes } = await target.call('target.finished', null, 60_000);
-      return { frozenMs, notes, ms: progress.commitMs() };
+      return { frozenMs, notes, ...progress.commit() };
     });
   } catch (error) {
     const heardMs = performance.now() - start;
@@ -54,20 +54,22 @@ export async function checkpoint(
 }
 
 /** One call does it all; the source tells the stages, which are three steps to the user. */
-function frozenSteps(voice: StepVoice, onEvent: OnEvent, aboutBytes: number): { onAgentEvent: (event: AgentEvent) => void; commitMs: () => number } {
+function frozenSteps(voice: StepVoice, onEvent: OnEvent, aboutBytes: number): { onAgentEvent: (event: AgentEvent) => void; commit: () => { ms: number; endedAt: number } } {
   let ms = 0;
   let bytes = 0;
+  let endedAt = performance.now();
   const onAgentEvent = (event: AgentEvent): void => {
     if (event.type === 'bytes') voice.moved(event.bytes, Math.max(event.bytes, aboutBytes));
     if (event.type !== 'stage') return;
     onEvent({ type: 'stage', stage: event.stage });
     ms += event.ms;
     bytes += event.bytes;
+    endedAt = performance.now();
     if (event.stage === 'sent') voice.turnTo('restore', { ms, bytes });
     else if (event.stage === 'held') voice.turnTo('commit', { ms });
     if (event.stage === 'sent' || event.stage === 'held') ms = 0;
   };
-  return { onAgentEvent, commitMs: () => ms };
+  return { onAgentEvent, commit: () => ({ ms, endedAt }) };
 }
 
 /** Whether the source may run. Asks its agent, or, if that is dead, a new one on the same node. */

@@ -1,22 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { MigrateError } from '../../errors.ts';
-import { connectionFromKubeconfig, type KubeConnection } from '../../kube/connection.ts';
-import { isNotFound, KubeError } from '../../kube/errors.ts';
-import { exec } from '../../kube/exec.ts';
+import type { KubeConnection } from '../../kube/connection.ts';
+import { isNotFound } from '../../kube/errors.ts';
 import type { Pod } from '../../kube/types.ts';
 import { homePod } from '../../liqo/home-pod.ts';
 import { forgeShadowPod } from '../../liqo/forge-shadow-pod.ts';
 import { missingReferences } from '../../liqo/missing-references.ts';
-import { peerKubeconfig } from '../../liqo/peer.ts';
 import type { Inspection, NodeFacts, PodOnNode } from '../../protocol/agent-calls.ts';
 import { openSession, type AgentSession } from '../agent-session.ts';
 import { refusalOf } from '../admission.ts';
 import type { MigrationRequest, OnEvent } from '../contract.ts';
-import { agentCommand, agentContainer, sourceHelper } from '../helper-pods.ts';
+import { sourceHelper } from '../helper-pods.ts';
 import type { Pins } from '../images.ts';
 import { isCarried, isReflected } from '../judge.ts';
-import type { Plan } from '../plan.ts';
 import { nodeDifferences } from '../node-differences.ts';
+import { reachDirectly, reachThrough } from '../peer-connection.ts';
+import type { Plan } from '../plan.ts';
 import { rescueSource, sweepTarget } from '../rescue.ts';
 import { startHelper } from '../start-helper.ts';
 import { startTargetHelper } from '../target-helper.ts';
@@ -60,7 +59,7 @@ export async function prepare(
   ]);
   const [source, target] = await Promise.all([openSession(home, sourcePod, signal), openSession(home, targetPod, signal)]);
   for (const [side, session] of Object.entries({ source, target })) {
-    session.listen((event) => event.type === 'bytes' || onEvent({ type: 'log', message: `${side}: ${JSON.stringify(event)}` }));
+    session.listen((event) => event.type === 'bytes' || event.type === 'span' || onEvent({ type: 'log', message: `${side}: ${JSON.stringify(event)}` }));
   }
   const podOnNode = describePod(plan.pod);
   undo.add(`node ${plan.sourceNode}`, async () => {
@@ -74,7 +73,7 @@ export async function prepare(
   });
 
   say('looking at both nodes');
-  const remote = await reachPeer(home, plan, sourcePod, signal);
+  const remote = (await reachDirectly(home, plan.peer, signal)) ?? (await reachThrough(home, plan.peer, sourcePod, signal));
   const twin = await remote.get<Pod>(`/api/v1/namespaces/${plan.twinNamespace}/pods/${targetPod.metadata.name}`, signal);
   sweep = async () => sweepTarget(remote, { plan, request }, twin.spec.nodeName ?? '');
   const [inspection, there] = await Promise.all([
@@ -88,26 +87,6 @@ export async function prepare(
   const { port } = await target.call('target.listen', { key, containers: podOnNode.containers.map(({ name }) => name) }, 10_000);
   await source.call('source.connect', { host: targetPod.status?.podIP ?? '', port, key }, 20_000);
   return { plan, home, remote, source, target, targetTwin: twin, pins, podOnNode, inspection, request };
-}
-
-/** The peer's API server, directly if it can be reached from here, else through the helper at home. */
-async function reachPeer(home: KubeConnection, plan: Plan, sourcePod: Pod, signal: AbortSignal): Promise<KubeConnection> {
-  const kubeconfig = await peerKubeconfig(home, plan.peer, signal);
-  const direct = await connectionFromKubeconfig(kubeconfig, plan.peer.virtualNode);
-  try {
-    await direct.open('/version', { deadlineMs: 3_000 }, signal).then((answer) => answer.resume());
-    return direct;
-  } catch (error) {
-    // An answer, whatever it says, shows that the server can be reached.
-    if (error instanceof KubeError && error.code !== 0) return direct;
-    direct.close();
-  }
-  return await connectionFromKubeconfig(kubeconfig, plan.peer.virtualNode, async (host, port) => {
-    const command = [...agentCommand, 'connect', host, String(port)];
-    const session = await exec(home, { namespace: plan.report.namespace, pod: sourcePod.metadata.name, container: agentContainer, command }, signal);
-    session.stderr.resume();
-    return session.stream;
-  });
 }
 
 /** The pod's parts as the source agent has to find them. */

@@ -1,5 +1,4 @@
-import type { MigrationReport } from '../../../src/migration/contract.ts';
-import type { TimelineSpan } from '../../../src/migration/timeline.ts';
+import type { MigrationReport, TimelineSpan } from '../../../src/migration/contract.ts';
 
 const steps: readonly (readonly [TimelineSpan['name'], number, number])[] = [
   ['plan', 0, 40],

@@ -1,0 +1,59 @@
+import type { ConnectionFlags } from '../../kube/connection-flags.ts';
+import { openConnection, type KubeConnection } from '../../kube/connection.ts';
+import { kubeconfigEntries } from '../../kube/kubeconfig.ts';
+import type { KubeObject, Pod } from '../../kube/types.ts';
+import { remoteClusterLabel } from '../../liqo/names.ts';
+import type { Node } from '../../liqo/virtual-nodes.ts';
+import type { Given } from '../command-line.ts';
+import { connectionOf } from '../connection-arguments.ts';
+import type { Candidate } from './answer.ts';
+import type { Source } from './asked.ts';
+import { aboutEntry, aboutNamespace, aboutPeer, aboutPod } from './descriptions.ts';
+
+/** A shell waits for the answer, and its user with it: milliseconds for everything that a cluster is asked. */
+const patienceMs = 1500;
+
+/**
+ * Asks the kubeconfig or the cluster that the flags typed so far tell, and gives up after a while.
+ *
+ * @throws whatever stands in the way of it
+ */
+export async function candidatesFrom(source: Source, given: Given): Promise<Candidate[]> {
+  const last = (name: string): string | undefined => given(name).at(-1) || undefined;
+  const refuse = (message: string): never => {
+    throw new Error(message);
+  };
+  const flags = connectionOf({ given, last, refuse });
+  if (source === 'contexts' || source === 'clusters' || source === 'users') return fromKubeconfig(source, flags);
+  const connection = await openConnection(flags);
+  // Credentials need it, and it takes its time to load; the cluster is not to blame for that.
+  await import('@kubernetes/client-node');
+  const signal = AbortSignal.timeout(patienceMs);
+  // Not all waits heed the signal: credentials may come from a program that asks its user.
+  const tooLate = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  return await Promise.race([fromCluster(source, connection, signal), tooLate]).finally(() => connection.close());
+}
+
+function fromKubeconfig(list: 'contexts' | 'clusters' | 'users', flags: ConnectionFlags): Candidate[] {
+  return kubeconfigEntries(list, flags, process.env).map(({ name, fields }) => ({ value: name, about: aboutEntry(fields) }));
+}
+
+async function fromCluster(source: 'pods' | 'peers' | 'namespaces', connection: KubeConnection, signal: AbortSignal): Promise<Candidate[]> {
+  switch (source) {
+    case 'pods':
+      return (await list<Pod>(connection, `/api/v1/namespaces/${connection.namespace}/pods`, signal)).map((pod) => candidate(pod, aboutPod(pod)));
+    case 'peers':
+      return (await list<Node>(connection, '/api/v1/nodes', signal, { labelSelector: remoteClusterLabel })).map((node) => candidate(node, aboutPeer(node)));
+    case 'namespaces':
+      return (await list<KubeObject>(connection, '/api/v1/namespaces', signal)).map((namespace) => candidate(namespace, aboutNamespace(namespace)));
+  }
+}
+
+/** Out of the API server's memory: what is a moment old is good enough here, and costs the cluster little. */
+async function list<T>(connection: KubeConnection, path: string, signal: AbortSignal, query: Record<string, string> = {}): Promise<T[]> {
+  return (await connection.list<T>(path, signal, { resourceVersion: '0', ...query })).items;
+}
+
+function candidate({ metadata }: KubeObject, about: string): Candidate {
+  return { value: metadata.name, about };
+}
