@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { insideBed } from '../../bed/bed.ts';
 import { clusters, nodeNamed, nodes } from '../../bed/layout.ts';
@@ -186,6 +187,7 @@ describe('after the commit the pod moves', () => {
     expect(commands.length).toBeGreaterThan(2);
     const inside = await insideBed(['bash', '-ec', commands.join('\n')]);
     expect(await run(inside.command, { env: inside.env })).toMatchObject({ code: 0 });
+    await rm(/create -f (\S+)/.exec(stderr)?.[1] ?? '');
     await expectMoved('unmade', old);
     expect(await leftoversInTheEnd()).toEqual([]);
   });
