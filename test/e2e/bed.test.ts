@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { loadImage, runIn, up, whatIsMissing } from '../../bed/bed.ts';
 import { cgroupMembers } from '../../bed/cgroups.ts';
-import { nodeNamed, prefix, stateDir } from '../../bed/layout.ts';
+import { networkOf, nodeNamed, prefix, stateDir } from '../../bed/layout.ts';
 import { networkNamespaces } from '../../bed/network.ts';
-import { runOnNode } from '../../bed/node.ts';
 import { isAlive, recordedProcesses } from '../../bed/processes.ts';
 import { must, run } from '../../build/run.ts';
 import { buildAgentImage } from '../../image/agent-image.ts';
@@ -44,12 +43,16 @@ test('a machine that lacks something is told all of it, each with its cure', asy
 
 test('the link between the clusters is as slow as one wants it, until that is lifted', async () => {
   const [home, away] = [nodeNamed('home-1'), nodeNamed('away-1')];
+  const inNetworkOf = (node: typeof home, script: string): string[] => ['nsenter', `--net=/run/netns/${networkOf(node)}`, '--', process.execPath, '-e', script];
+  const receive = 'require("net").createServer((s) => { s.resume(); s.on("end", () => { console.log(s.bytesRead); process.exit() }) }).listen(9999, () => console.log("listening"))';
+  const send = `require("net").connect(9999, "${away.address}").end(Buffer.alloc(2 << 20))`;
   const sendMs = async (): Promise<number> => {
-    const received = runOnNode(away, ['busybox', 'nc', '-l', '-p', '9999']);
+    const [program = '', ...args] = inNetworkOf(away, receive);
+    const receiver = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(receiver.stdout, 'data');
     const start = performance.now();
-    const send = `until dd if=/dev/zero bs=64k count=32 2>/dev/null | busybox nc ${away.address} 9999; do sleep 0.05; done`;
-    await runOnNode(home, ['sh', '-c', send]);
-    expect((await received).stdout).toHaveLength(2 << 20);
+    const [received] = (await Promise.all([once(receiver.stdout, 'data'), must(inNetworkOf(home, send))]))[0] as [Buffer];
+    expect(Number(received)).toBe(2 << 20);
     return performance.now() - start;
   };
   try {

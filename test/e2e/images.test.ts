@@ -31,8 +31,10 @@ beforeAll(async () => {
   const archive = (await bedImages())[1] ?? '';
   await must(['tar', '-xf', archive, '-C', folderOf('home')]);
   const index = JSON.parse(await readFile(join(folderOf('home'), 'index.json'), 'utf8')) as { manifests: { digest: string }[] };
-  ours = index.manifests[0]?.digest ?? '';
-  other = await anotherImage(folderOf('home'));
+  // Neither is the workloads' own image: taken away under one of its names, containerd's CRI forgets it under the other.
+  const base = index.manifests[0]?.digest ?? '';
+  ours = await variantOf(base, 'we', folderOf('home'));
+  other = await variantOf(base, 'somebody else', folderOf('home'));
   await cp(folderOf('home'), folderOf('away'), { recursive: true });
   await tag('home', ours);
   for (const node of nodes) {
@@ -57,17 +59,17 @@ async function tag(cluster: string, digest: string): Promise<void> {
   await writeFile(join(folderOf(cluster), 'tags/1'), digest);
 }
 
-/** The same layers with another configuration. */
-async function anotherImage(folder: string): Promise<string> {
+/** The same layers with another configuration. @returns its digest */
+async function variantOf(base: string, author: string, folder: string): Promise<string> {
   const put = async (value: unknown): Promise<{ digest: string; size: number }> => {
     const content = Buffer.from(JSON.stringify(value));
     const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`;
     await writeFile(blobOf(folder, digest), content);
     return { digest, size: content.length };
   };
-  const manifest = JSON.parse(await readFile(blobOf(folder, ours), 'utf8')) as { config: { digest: string } };
+  const manifest = JSON.parse(await readFile(blobOf(folder, base), 'utf8')) as { config: { digest: string } };
   const config = JSON.parse(await readFile(blobOf(folder, manifest.config.digest), 'utf8')) as object;
-  const changed = await put({ ...config, author: 'somebody else' });
+  const changed = await put({ ...config, author });
   return (await put({ ...manifest, config: { ...manifest.config, ...changed } })).digest;
 }
 
