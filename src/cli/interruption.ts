@@ -15,15 +15,17 @@ export interface Interruption {
  * whatever it is doing, and says what may be left. Call it before anything draws on `err`.
  *
  * @param say tells the user that the first one was understood
+ * @param isTooLate whether there is nothing to be taken back any more
  */
-export function onInterruption(err: NodeJS.WriteStream, say: (message: string) => void): Interruption {
+export function onInterruption(err: NodeJS.WriteStream, say: (message: string) => void, isTooLate: () => boolean = () => false): Interruption {
   const controller = new AbortController();
   let firstAt = 0;
   // What draws on the stream puts itself before it, so what writes at the very end is taken before that.
   const write = err.write.bind(err);
   const onSignal = (): void => {
     if (!controller.signal.aborted) {
-      say('stopping, and taking back what was done; once more to leave at once');
+      const words = isTooLate() ? 'the pod runs at the peer already: coming to the end' : 'stopping, and taking back what was done';
+      say(`${words}; once more to leave at once`);
       firstAt = performance.now();
       controller.abort(new Error('stopped by the user'));
       return;

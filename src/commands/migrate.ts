@@ -49,13 +49,17 @@ async function dryRun(request: MigrationRequest, args: MigrateArguments, { out, 
 
 async function run(request: MigrationRequest, args: MigrateArguments, { out, err }: Streams, voice: Voice): Promise<void> {
   const { migrate } = await import('../migration/engine.ts');
-  const { signal, release } = onInterruption(err, (message) => voice.say(message));
+  let isCommitted = false;
+  let isTouched = false;
+  const { signal, release } = onInterruption(err, (message) => voice.say(message), () => isCommitted);
   const log = openLogFile(request.namespace, request.pod);
   const isLogged = hasLog(args.verbosity);
   const progress = await progressOn(err, process.env, isLogged);
   voice.say = progress.say;
   const events = args.isEvents ? eventLines(out) : undefined;
   const onEvent: OnEvent = (event) => {
+    isCommitted ||= event.type === 'stage' && event.stage === 'committed';
+    isTouched ||= event.type === 'step-started' && event.step === 'prepare';
     log.write(event);
     progress.onEvent(event);
     events?.onEvent(event);
@@ -73,7 +77,8 @@ async function run(request: MigrationRequest, args: MigrateArguments, { out, err
     log.remove();
   } catch (error) {
     await progress.end();
-    const told = logged(error, log);
+    const told = isTouched ? logged(error, log) : error;
+    if (!isTouched) log.remove();
     events?.error(told);
     throw told;
   } finally {

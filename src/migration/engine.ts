@@ -76,6 +76,7 @@ async function takeBack(error: Error, undo: UndoList, id: string, onEvent: OnEve
     for (const failure of failures) onEvent({ type: 'notice', message: failure });
     return error;
   }
+  if (undo.isEmpty) return error;
   onEvent({ type: 'notice', message: 'taking everything back' });
   const failures = await undo.run();
   const find = `kubectl get pods -A -l kubectl-migrate/migration=${id}`;

@@ -12,6 +12,10 @@ export class UndoList {
     this.#undos.push({ what, run });
   }
 
+  get isEmpty(): boolean {
+    return this.#undos.length === 0;
+  }
+
   /** After the commit nothing is taken back any more. */
   forget(): void {
     this.#undos = [];

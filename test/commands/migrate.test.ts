@@ -106,6 +106,14 @@ describe('a migration', () => {
     expect(logFiles()).toEqual([]);
   });
 
+  test('of a pod that is not there tells so, and nothing else', async () => {
+    const { code, stderr } = await migrate('web-9', '--to', 'away');
+    expect(code).toBe(1);
+    expect(stderr).toContain('Error from server (NotFound)');
+    expect(stderr).not.toContain('taking everything back');
+    expect(logFiles()).toEqual([]);
+  });
+
   test('that fails tells the cause in one line, and names the log that it keeps', async () => {
     const { code, stdout, stderr } = await migrate('web-0', '--to', 'away', '-o', 'json');
     const [log = ''] = logFiles();
