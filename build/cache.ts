@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,11 +16,13 @@ export const cacheRoot =
  *
  * @param inputs whatever the result depends on; order matters
  * @param make fills the (empty) folder whose path it is given
+ * @param keep how many entries of the kind may stay, the newest ones; without it all do
  */
 export async function cached(
   kind: string,
   inputs: readonly string[],
   make: (folder: string) => Promise<void>,
+  keep?: number,
 ): Promise<string> {
   const folder = cachePath(kind, inputs);
   if (existsSync(folder)) return folder;
@@ -34,7 +36,14 @@ export async function cached(
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
+  if (keep !== undefined) await prune(kind, keep);
   return folder;
+}
+
+async function prune(kind: string, keep: number): Promise<void> {
+  const names = (await readdir(cacheRoot)).filter((name) => name.startsWith(`${kind}-`));
+  const aged = await Promise.all(names.map(async (name) => ({ path: join(cacheRoot, name), madeAt: (await stat(join(cacheRoot, name))).mtimeMs })));
+  for (const { path } of aged.toSorted((a, b) => b.madeAt - a.madeAt).slice(keep)) await rm(path, { recursive: true, force: true });
 }
 
 /** Where {@link cached} keeps that entry, made or not. */

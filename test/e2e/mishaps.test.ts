@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { insideBed } from '../../bed/bed.ts';
 import { clusters, nodeNamed, nodes } from '../../bed/layout.ts';
 import { runOnNode } from '../../bed/node.ts';
@@ -17,9 +17,9 @@ afterEach(async () => {
   for (const name of made.splice(0)) await deletePod(name);
 });
 
-async function start(name: string, megabytes = 16): Promise<Pod> {
+async function start(name: string): Promise<Pod> {
   made.push(name);
-  return await startPod(podOf(name, ['ticker', String(megabytes), '20']));
+  return await startPod(podOf(name, ['ticker', '16', '20']));
 }
 
 const targets = nodes.filter(({ cluster }) => cluster === 'away');
@@ -51,7 +51,14 @@ async function expectMoved(name: string, old: Awaited<ReturnType<typeof followLo
 }
 
 describe('before the commit the source runs on, and nothing is left', () => {
-  async function expectTakenBack(original: Pod, running: Running, reason: RegExp): Promise<void> {
+  // One pod for all: it is the same one after each.
+  let original: Pod;
+  beforeAll(async () => {
+    original = await startPod(podOf('steady', ['ticker', '64', '20']));
+  });
+  afterAll(async () => deletePod('steady'));
+
+  async function expectTakenBack(running: Running, reason: RegExp): Promise<void> {
     const { code, stderr } = await running.result;
     const errors = stderr.split('\n').filter((line) => line.startsWith('error: '));
     expect(errors.join()).toMatch(reason);
@@ -61,41 +68,36 @@ describe('before the commit the source runs on, and nothing is left', () => {
   }
 
   test('when the agents cannot be started', async () => {
-    const original = await start('unstarted');
-    const running = await startMigration('unstarted', '--agent-image', 'example.test/none:1');
-    await expectTakenBack(original, running, /helper pod .* cannot start: container \S+ with image example\.test\/none:1/);
+    const running = await startMigration('steady', '--agent-image', 'example.test/none:1');
+    await expectTakenBack(running, /helper pod .* cannot start: container \S+ with image example\.test\/none:1/);
   });
 
   test('when the target agent dies while the peer makes the pod', async () => {
-    const original = await start('standby');
-    const running = await startMigration('standby');
+    const running = await startMigration('steady');
     await running.sees('standby ...');
     await onTargets(killAgents);
-    await expectTakenBack(original, running, /agent/);
+    await expectTakenBack(running, /agent/);
   });
 
   test('when the target agent dies the moment before the commit', async () => {
-    const original = await start('held');
-    const running = await startMigration('held');
+    const running = await startMigration('steady');
     await running.sees('standby ...');
     const hold = await holdRestored();
     await hold.untilHeld();
     await onTargets(killAgents);
     await hold.letGo();
-    await expectTakenBack(original, running, /connection to the target's agent was lost/);
+    await expectTakenBack(running, /connection to the target's agent was lost/);
   });
 
   test('when somebody deletes a helper', async () => {
-    const original = await start('helpless');
-    const running = await startMigration('helpless');
+    const running = await startMigration('steady');
     await running.sees('standby ...');
     await mustKubectl('home', 'delete', 'pods', '-l', 'kubectl-migrate/role=target', '--wait=false');
-    await expectTakenBack(original, running, /somebody ended a helper pod|agent/);
+    await expectTakenBack(running, /somebody ended a helper pod|agent/);
   });
 
   test('when the link between the agents is cut', async () => {
-    const original = await start('cut', 64);
-    const running = await startMigration('cut');
+    const running = await startMigration('steady');
     await running.sees('standby ...');
     const hold = await holdRestored();
     await hold.untilHeld();
@@ -105,7 +107,7 @@ describe('before the commit the source runs on, and nothing is left', () => {
     try {
       for (const rule of rules) await runOnNode(home, ['iptables', '-I', ...rule]);
       await hold.letGo();
-      await expectTakenBack(original, running, /connection to the target's agent was lost: nothing came from the other agent/);
+      await expectTakenBack(running, /connection to the target's agent was lost: nothing came from the other agent/);
     } finally {
       for (const rule of rules) await runOnNode(home, ['iptables', '-D', ...rule]);
     }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mustIn } from '../../bed/bed.ts';
 import type { KubeObject } from '../../src/kube/types.ts';
 import { deletePod, getPod, leftoversInTheEnd, migrate, startPod } from './cluster.ts';
@@ -13,52 +13,80 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-interface Role extends KubeObject {
-  readonly rules?: readonly Rule[];
+interface Subject {
+  readonly apiGroup: string;
+  readonly kind: string;
+  readonly name: string;
 }
 
-/** A user who has the rights of docs/rbac.yaml, and none besides those that everybody has. */
-const mover = ['--as', 'mover', '--as-group', 'pod-movers', '--as-group', 'system:authenticated'];
+/** A role, or the binding of one. */
+interface Rbac extends KubeObject {
+  readonly rules?: readonly Rule[];
+  readonly roleRef?: { readonly apiGroup: string; readonly kind: string; readonly name: string };
+  readonly subjects?: readonly Subject[];
+}
 
 /** docs/rbac.yaml, with the bed's namespace and peer in the places of those in the example. */
 const text = (await readFile(join(import.meta.dirname, '../../docs/rbac.yaml'), 'utf8')).replaceAll('shop', 'demo').replaceAll('milan', 'away');
-const objects = loadAll(text) as Role[];
+const objects = loadAll(text) as Rbac[];
+const mark = 'kubectl-migrate-test=privileges';
 
-async function apply(roles: readonly Role[]): Promise<void> {
-  await mustIn(['kubectl', '--context', 'home', 'apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: roles }) });
+/** Every single verb of the file, and a group of users who have all of the file but that. */
+const rights = objects
+  .flatMap((role) => (role.rules ?? []).flatMap((rule) => rule.verbs.map((verb) => ({ verb, resource: rule.resources[0] ?? '', rule, role }))))
+  .map((right, index) => ({ ...right, group: `pod-movers-${index}` }));
+
+/** What gives each group its rights: the file's roles for all groups that lose nothing of them, and poorer copies. */
+function rbac(): Rbac[] {
+  const shared = objects.map((object) => {
+    if (!object.subjects) return object;
+    const groups = rights.filter(({ role }) => !binds(object, role)).map(({ group }) => subject(group));
+    return { ...object, subjects: [...object.subjects, ...groups] };
+  });
+  const poorer = rights.flatMap(({ verb, rule, role, group }) => {
+    const rules = (role.rules ?? []).map((one) => (one === rule ? { ...rule, verbs: rule.verbs.filter((other) => other !== verb) } : one)).filter(({ verbs }) => verbs.length > 0);
+    const binding = objects.filter((object) => binds(object, role));
+    const named = <T extends Rbac>(object: T): T => ({ ...object, metadata: { ...object.metadata, name: group } });
+    return [{ ...named(role), rules }, ...binding.map((object) => ({ ...named(object), roleRef: { ...object.roleRef, name: group } as Rbac['roleRef'], subjects: [subject(group)] }))];
+  });
+  const [key = '', value = ''] = mark.split('=');
+  return [...shared, ...poorer].map((object) => ({ ...object, metadata: { ...object.metadata, labels: { [key]: value } } }) as Rbac);
 }
 
-beforeAll(async () => apply(objects));
+function binds({ roleRef, metadata }: Rbac, role: Rbac): boolean {
+  return roleRef?.kind === role.kind && roleRef?.name === role.metadata.name && metadata.namespace === role.metadata.namespace;
+}
+
+function subject(name: string): Subject {
+  return { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name };
+}
+
+/** A user who has the rights of a group, and none besides those that everybody has. */
+function as(group: string): string[] {
+  return ['--as', 'mover', '--as-group', group, '--as-group', 'system:authenticated'];
+}
+
+beforeAll(async () => {
+  await mustIn(['kubectl', '--context', 'home', 'apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: rbac() }) });
+  await startPod(podOf('privileged', ['ticker', '1', '20']));
+});
 
 afterAll(async () => {
   await deletePod('privileged');
-  await mustIn(['kubectl', '--context', 'home', 'delete', '--ignore-not-found', '-f', '-'], { input: text });
+  await mustIn(['kubectl', '--context', 'home', 'delete', 'clusterroles,clusterrolebindings,roles,rolebindings', '-A', '-l', mark]);
 });
 
-/** Every single verb of the file: the role that has it, and that role without it. */
-const rights = objects.flatMap((role) => (role.rules ?? []).flatMap((rule) => rule.verbs.map((verb) => ({ verb, resource: rule.resources[0] ?? '', role: without(role, rule, verb) }))));
-
-function without(role: Role, rule: Rule, verb: string): Role {
-  const rules = (role.rules ?? []).map((one) => (one === rule ? { ...rule, verbs: rule.verbs.filter((other) => other !== verb) } : one));
-  return { ...role, rules: rules.filter(({ verbs }) => verbs.length > 0) };
-}
-
-test.each(rights)('without the right to $verb $resource a migration is refused, and the right is named', async ({ verb, resource, role }) => {
-  await startPod(podOf('privileged', ['ticker', '1', '20']));
-  await apply([role]);
-  try {
-    const { code, stdout, stderr } = await migrate('privileged', '--dry-run', ...mover);
+describe.concurrent('a migration is refused, and the right is named', () => {
+  test.each(rights)('without the right to $verb $resource', async ({ verb, resource, group }) => {
+    const { code, stdout, stderr } = await migrate('privileged', '--dry-run', ...as(group));
     // What the plan itself needs is told by the server, the rest by the plan.
     expect(stdout + stderr).toMatch(code === 1 ? `cannot ${verb} resource "${resource}"` : `you may not ${verb} ${resource}`);
     expect([1, 3]).toContain(code);
-  } finally {
-    await apply(objects);
-  }
+  });
 });
 
 test('with the rights of docs/rbac.yaml and no others a pod is moved', async () => {
-  await startPod(podOf('privileged', ['ticker', '1', '20']));
-  expect(await migrate('privileged', ...mover)).toMatchObject({ code: 0, stdout: 'pod/privileged migrated\n' });
+  expect(await migrate('privileged', ...as('pod-movers'))).toMatchObject({ code: 0, stdout: 'pod/privileged migrated\n' });
   expect((await getPod('home', 'privileged')).spec.nodeName).toBe('away');
   expect(await leftoversInTheEnd()).toEqual([]);
 });

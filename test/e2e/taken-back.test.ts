@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { nodeNamed, nodes } from '../../bed/layout.ts';
 import { runOnNode } from '../../bed/node.ts';
 import type { Pod } from '../../src/kube/types.ts';
@@ -18,9 +18,15 @@ async function start(pod: Pod): Promise<Pod> {
 }
 
 describe('Ctrl-C takes everything back', () => {
+  // One pod for all: it is the same one after each.
+  let original: Pod;
+  beforeAll(async () => {
+    original = await startPod(podOf('stopped', ['ticker', '64', '20']));
+  });
+  afterAll(async () => deletePod('stopped'));
+
   for (const moment of ['plan ...', 'prepare ...', 'precopy ...', 'standby ...', 'checkpoint ...']) {
     test(`at "${moment}"`, async () => {
-      const original = await start(podOf('stopped', ['ticker', '64', '20']));
       const running = await startMigration('stopped');
       await running.sees(moment);
       running.child.kill('SIGINT');
