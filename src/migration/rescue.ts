@@ -5,8 +5,8 @@ import { waitFor } from '../kube/wait.ts';
 import { originLabel } from '../liqo/names.ts';
 import { openSession, untilHelperRuns, type AgentSession } from './agent-session.ts';
 import { sourceHelper, targetSweeper } from './helper-pods.ts';
+import type { Prepared } from './prepared.ts';
 import { removePod } from './start-helper.ts';
-import type { Prepared } from './steps/prepare.ts';
 
 const deadlineMs = 240_000;
 

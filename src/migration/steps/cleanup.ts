@@ -1,7 +1,7 @@
 import { openSession, type AgentSession } from '../agent-session.ts';
 import { sweepSource, sweepTarget } from '../rescue.ts';
 import { removePod } from '../start-helper.ts';
-import type { Prepared } from './prepare.ts';
+import type { Prepared } from '../prepared.ts';
 
 /**
  * Removes what the migration made for itself, on both nodes and in both clusters. Never throws: the pod has moved.

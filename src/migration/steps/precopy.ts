@@ -1,4 +1,4 @@
-import type { Prepared } from './prepare.ts';
+import type { Prepared } from '../prepared.ts';
 
 /** Files take as long as they take: the pod runs meanwhile. */
 const deadlineMs = 3_600_000;

@@ -7,36 +7,19 @@ import { homePod } from '../../liqo/home-pod.ts';
 import { forgeShadowPod } from '../../liqo/forge-shadow-pod.ts';
 import { missingReferences } from '../../liqo/missing-references.ts';
 import type { Inspection, NodeFacts, PodOnNode } from '../../protocol/agent-calls.ts';
-import { openSession, type AgentSession } from '../agent-session.ts';
+import { openSession } from '../agent-session.ts';
 import { refusalOf } from '../admission.ts';
 import type { MigrationRequest, OnEvent } from '../contract.ts';
 import { sourceHelper } from '../helper-pods.ts';
-import type { Pins } from '../images.ts';
 import { isCarried, isReflected } from '../judge.ts';
 import { nodeDifferences } from '../node-differences.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
 import type { Plan } from '../plan.ts';
+import type { Prepared } from '../prepared.ts';
 import { rescueSource, sweepTarget } from '../rescue.ts';
 import { startHelper } from '../start-helper.ts';
 import { startTargetHelper } from '../target-helper.ts';
 import type { UndoList } from '../undo.ts';
-
-/** A migration with both agents at work and nothing of the pod touched yet. */
-export interface Prepared {
-  readonly plan: Plan & { readonly id: string };
-  readonly home: KubeConnection;
-  readonly remote: KubeConnection;
-  readonly source: AgentSession;
-  readonly target: AgentSession;
-  /** The target helper as the peer's API server has it: it tells the real node. */
-  readonly targetTwin: Pod;
-  /** Images that the pod at the peer names by digest. */
-  readonly pins: Pins;
-  readonly podOnNode: PodOnNode;
-  /** What the source agent found in the pod before anything was touched. */
-  readonly inspection: Inspection;
-  readonly request: MigrationRequest;
-}
 
 /**
  * Makes the helper pods, has both agents look at their node and at the processes, and joins them.

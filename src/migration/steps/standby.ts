@@ -8,7 +8,7 @@ import { createTokenSecret } from '../../liqo/token-secret.ts';
 import { withPins } from '../images.ts';
 import { requireUnchanged } from '../unchanged.ts';
 import type { UndoList } from '../undo.ts';
-import type { Prepared } from './prepare.ts';
+import type { Prepared } from '../prepared.ts';
 
 /** How long the peer's kubelet may take for sandbox, network and volumes. */
 const armDeadlineMs = 90_000;
