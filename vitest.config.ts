@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BedLast } from './test/bed-last.ts';
 
 const reporters = ['default', './test/closing-line.ts'];
 
@@ -6,6 +7,7 @@ const reporters = ['default', './test/closing-line.ts'];
 export default defineConfig({
   test: {
     reporters,
+    sequence: { sequencer: BedLast },
     projects: [
       // Not a limit of the product's: a busy machine may take its time.
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'], testTimeout: 60_000 } },

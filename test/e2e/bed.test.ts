@@ -2,22 +2,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
-import { loadImage, runIn, up, whatIsMissing } from '../../bed/bed.ts';
+import { expect, test } from 'vitest';
+import { runIn, whatIsMissing } from '../../bed/bed.ts';
 import { cgroupMembers } from '../../bed/cgroups.ts';
 import { networkOf, nodeNamed, prefix, stateDir } from '../../bed/layout.ts';
 import { networkNamespaces } from '../../bed/network.ts';
 import { isAlive, recordedProcesses } from '../../bed/processes.ts';
 import { must, run } from '../../build/run.ts';
-import { buildAgentImage } from '../../image/agent-image.ts';
 
 const main = join(import.meta.dirname, '../../bed/main.ts');
 const bed = (...args: readonly string[]): string[] => [process.execPath, main, ...args];
-
-afterAll(async () => {
-  await up(() => undefined);
-  await loadImage(await buildAgentImage());
-});
 
 test('run hands through the three streams and the exit code, in a place with both clusters', async () => {
   const script = 'read word; echo "$word"; echo aside >&2; kubectl config get-contexts -o name; kubectl config current-context; exit 7';
@@ -84,25 +78,22 @@ test('the monotonic clock of one node is far from the others', async () => {
   expect((await uptime('away-2')) - (await uptime('away-1'))).toBeGreaterThan(400_000);
 });
 
-test('a bed whose processes have all died is found, cleared away and made again', async () => {
+test('a bed whose processes have all died, and an up that was killed midway, are found, cleared away and made again', async () => {
   const processes = await recordedProcesses();
   for (const { pid } of processes) process.kill(pid, 'SIGKILL');
   expect(await whatIsMissing()).toMatch(/dead: .*away-apiserver/);
   expect((await run(bed('status'))).code).toBe(1);
-  await must(bed('up'));
-  expect(await whatIsMissing()).toBeUndefined();
-  expect(processes.filter(isAlive)).toEqual([]);
-});
-
-test('an up that is killed midway leaves nothing that the next one stumbles over, and down leaves nothing at all', async () => {
-  await must(bed('down'));
-  expect(await leftovers()).toEqual([]);
   const child = spawn(process.execPath, [main, 'up'], { stdio: ['ignore', 'ignore', 'pipe'] });
   await new Promise<void>((resolve) => child.stderr.on('data', (text: Buffer) => (text.includes('Nodes ready') ? resolve() : undefined)));
   child.kill('SIGKILL');
+  expect(processes.filter(isAlive)).toEqual([]);
   expect((await recordedProcesses()).filter(isAlive).length).toBeGreaterThan(5);
   await must(bed('up'));
   expect(await whatIsMissing()).toBeUndefined();
+});
+
+// The last one: nothing is up after it.
+test('down leaves nothing at all', async () => {
   await must(bed('down'));
   expect(await leftovers()).toEqual([]);
 });
