@@ -104,7 +104,7 @@ test('krew finds nothing to object to in the manifest, nor in the one of the las
   expect((await run([validate, '-manifest', join(scratch, 'migrate.yaml'), '-skip-install'])).stderr).toContain('structural validation OK');
 });
 
-test('krew installs it from an index, kubectl finds it and it moves a pod; krew upgrades it and takes it away again', async () => {
+test('krew installs it from an index, kubectl finds it, completes a pod and moves it; krew upgrades it and takes it away again', async () => {
   const index = join(scratch, 'index');
   const { port } = server.address() as AddressInfo;
   const manifest = (await readFile(join(dist, 'migrate.yaml'), 'utf8')).replaceAll(/https:\/\/\S+\/releases\/download/g, `http://127.0.0.1:${port}`);
@@ -132,6 +132,8 @@ test('krew installs it from an index, kubectl finds it and it moves a pod; krew 
   expect((await kubectl('migrate', '--version')).stdout).toBe(`kubectl-migrate v${version}\n`);
 
   await startPod(podOf('installed', ['ticker', '4', '20']));
+  expect((await kubectl('migrate', 'completion', '--install')).stdout).toBe(`${join(root, 'bin/kubectl_complete-migrate')} made\n`);
+  expect((await kubectl('__complete', 'migrate', '-n', 'demo', 'instal')).stdout).toMatch(/^installed\t/m);
   const moved = await kubectl('migrate', 'installed', '-n', 'demo', '--to', 'away');
   expect(moved).toMatchObject({ code: 0, stdout: 'pod/installed migrated\n' });
   expect((await getPod('home', 'installed')).spec.nodeName).toBe('away');
@@ -140,6 +142,7 @@ test('krew installs it from an index, kubectl finds it and it moves a pod; krew 
   await krew('update');
   expect((await krew('upgrade', 'migrate')).stderr).toContain('Upgraded plugin: migrate');
   expect(await readFile(join(root, 'receipts/migrate.yaml'), 'utf8')).toContain('version: v99.0.0');
+  expect((await kubectl('migrate', 'completion', '--uninstall')).code).toBe(0);
   expect((await krew('uninstall', 'migrate')).code).toBe(0);
   expect((await krew('list')).stdout).not.toContain('migrate');
 });
