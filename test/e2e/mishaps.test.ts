@@ -131,9 +131,9 @@ describe('after the commit the pod moves', () => {
     await start('relabelled');
     await mustKubectl('home', 'label', 'pod', 'relabelled', 'old=1');
     const running = await startMigration('relabelled');
-    await running.sees('checkpoint ...');
-    await mustKubectl('home', 'label', 'pod', 'relabelled', 'new=2', 'old-');
-    await mustKubectl('home', 'annotate', 'pod', 'relabelled', 'note=3');
+    // At once, and early enough: the object is read for the last time when the frozen part is over.
+    await running.sees('precopy ...');
+    await mustKubectl('home', 'patch', 'pod', 'relabelled', '--type=merge', '-p', JSON.stringify({ metadata: { labels: { new: '2', old: null }, annotations: { note: '3' } } }));
     expect((await running.result).code).toBe(0);
     const { metadata } = await getPod('home', 'relabelled');
     expect(metadata.labels).toMatchObject({ app: 'relabelled', new: '2' });
