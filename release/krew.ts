@@ -15,7 +15,8 @@ export async function krewManifest(archives: readonly Archive[]): Promise<string
   const template = await readFile(join(import.meta.dirname, '..', 'krew/migrate.yaml'), 'utf8');
   const known = new Map(archives.map(({ platform, sha256 }) => [`SHA256_${nameOf(platform)}`, sha256]));
   known.set('VERSION', `v${version}`);
-  return template.replace(/\$\{([\w-]+)\}/g, (_text, name: string) => {
+  // Its first line says that it is the template.
+  return template.replace(/^#.*\n/, '').replace(/\$\{([\w-]+)\}/g, (_text, name: string) => {
     const value = known.get(name);
     if (value === undefined) throw new Error(`krew/migrate.yaml asks for ${name}, which no archive gives`);
     return value;
