@@ -187,6 +187,21 @@ int unmount_if_idle(const char *target) {
   return result;
 }
 
+// Somebody has removed our folder, and with it the copy of the runtime, from under us: the node gets its runtime back.
+int uncover(char *path, size_t size) {
+  struct stat self, found;
+  ssize_t length = readlink("/proc/self/exe", path, size - 1);
+  if (length <= 0 || stat("/proc/self/exe", &self))
+    return -1;
+  path[length] = 0;
+  char *mark = strstr(path, " (deleted)"); // as we are: only the mount keeps us
+  if (mark)
+    *mark = 0;
+  for (int i = 0; i < 16 && !umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW); i++)
+    ;
+  return !stat(path, &found) && (found.st_ino != self.st_ino || found.st_dev != self.st_dev) ? 0 : -1;
+}
+
 static int mount_over(const char *source, const char *target) {
   int held = lock();
   if (held < 0)

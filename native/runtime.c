@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,21 +24,6 @@ struct call {
   char **argv;
   const char *id, *bundle, *pid_file, *console, *log;
 };
-
-// Somebody has removed our folder, and with it the copy of the runtime, from under us: the node gets its runtime back.
-static int uncover(char *path, size_t size) {
-  struct stat self, found;
-  ssize_t length = readlink("/proc/self/exe", path, size - 1);
-  if (length <= 0 || stat("/proc/self/exe", &self))
-    return -1;
-  path[length] = 0;
-  char *mark = strstr(path, " (deleted)"); // as we are: only the mount keeps us
-  if (mark)
-    *mark = 0;
-  for (int i = 0; i < 16 && !umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW); i++)
-    ;
-  return !stat(path, &found) && (found.st_ino != self.st_ino || found.st_dev != self.st_dev) ? 0 : -1;
-}
 
 static int real(char **argv) {
   const char *slash = strrchr(argv[0], '/');

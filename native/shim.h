@@ -19,6 +19,8 @@ int identify(const char *config, size_t length, struct container *out);
 // admin.c: the agent's commands, and taking our mount away.
 int admin(int argc, char **argv);
 int unmount_if_idle(const char *target);
+// 0 when the runtime that we were mounted over is there again, and `path` is its path.
+int uncover(char *path, size_t size);
 
 // runtime.c: our face as the runtime and as CRIU's action script.
 int runtime(int argc, char **argv);
