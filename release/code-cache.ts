@@ -21,7 +21,9 @@ export async function codeCache(platform: Platform, node: string, program: strin
   // The seed of V8's hashes gets into the cache: fixed, so that a release can be made again. Fixed by this flag and no
   // other: V8 rejects a cache that was made under --hash-seed or --single-threaded.
   const repeatable = ['--random-seed=1'];
-  await must([...(await runnerOf(platform)), node, ...repeatable, join(import.meta.dirname, 'warm-up.ts'), program, output]);
+  // An empty environment: what a start compiles depends on it (CI, NODE_ENV, NO_COLOR).
+  const apart = ['env', '-i', `PATH=${process.env['PATH'] ?? ''}`];
+  await must([...apart, ...(await runnerOf(platform)), node, ...repeatable, join(import.meta.dirname, 'warm-up.ts'), program, output]);
   return await readFile(output);
 }
 
