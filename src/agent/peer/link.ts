@@ -82,11 +82,6 @@ export class PeerLink {
   close(): void {
     this.#socket.destroySoon();
   }
-
-  /** Waits until all that was sent has left this process, then closes. */
-  abandon(reason: Error): void {
-    this.#socket.destroy(reason);
-  }
 }
 
 export interface FileSender {

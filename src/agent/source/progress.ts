@@ -5,10 +5,15 @@ import type { PeerLink } from '../peer/link.ts';
 
 const bytesIntervalMs = 250;
 
-/** Tells from time to time how much has been sent since now. @returns what ends it */
+/** Tells from time to time how much has been sent since now, as long as it grows. @returns what ends it */
 export function tellBytes(tell: Tell, link: PeerLink): () => void {
   const before = link.sent.bytes;
-  const timer = setInterval(() => tell({ type: 'bytes', bytes: link.sent.bytes - before }), bytesIntervalMs);
+  let told = 0;
+  const timer = setInterval(() => {
+    const bytes = link.sent.bytes - before;
+    if (bytes > told) tell({ type: 'bytes', bytes });
+    told = bytes;
+  }, bytesIntervalMs);
   return () => clearInterval(timer);
 }
 

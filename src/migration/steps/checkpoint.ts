@@ -65,9 +65,10 @@ function frozenSteps(voice: StepVoice, onEvent: OnEvent, aboutBytes: number): { 
     ms += event.ms;
     bytes += event.bytes;
     endedAt = performance.now();
+    if (event.stage !== 'sent' && event.stage !== 'held') return;
     if (event.stage === 'sent') voice.turnTo('restore', { ms, bytes });
-    else if (event.stage === 'held') voice.turnTo('commit', { ms });
-    if (event.stage === 'sent' || event.stage === 'held') ms = 0;
+    else voice.turnTo('commit', { ms });
+    ms = 0;
   };
   return { onAgentEvent, commit: () => ({ ms, endedAt }) };
 }
