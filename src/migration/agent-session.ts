@@ -63,10 +63,11 @@ export async function untilHelperRuns(connection: KubeConnection, pod: Pod, sign
 
 function requireHope(connection: KubeConnection, { metadata, status }: Pod): void {
   const where = `helper pod ${metadata.namespace}/${metadata.name} in cluster ${connection.name}`;
-  for (const { name, image, state } of [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]) {
-    if (state?.waiting?.reason && hopeless.test(state.waiting.reason)) {
-      throw new MigrateError('failed', `${where} cannot start: container ${name} with image ${image}: ${state.waiting.message ?? state.waiting.reason}`);
-    }
+  for (const { name, image, state } of status?.containerStatuses ?? []) {
+    const isHopeless = hopeless.test(state?.waiting?.reason ?? '');
+    const ended = state?.terminated?.exitCode === 0 ? undefined : state?.terminated;
+    const why = isHopeless ? state?.waiting : ended;
+    if (why) throw new MigrateError('failed', `${where} cannot start: container ${name} with image ${image}: ${why.message ?? why.reason ?? 'it failed'}`);
   }
   if (status?.phase === 'Failed' || status?.phase === 'Succeeded') {
     throw new MigrateError('failed', `${where} has ended: ${status.message ?? status.reason ?? status.phase}`);

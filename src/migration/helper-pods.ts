@@ -26,34 +26,39 @@ export function targetSweeper(plan: Plan, migration: string, image: string, node
 }
 
 /**
- * The agent at the peer: an ordinary pod on the virtual node. Its init containers run the pod's own images with a
+ * The agent at the peer: an ordinary pod on the virtual node. Its other containers run the pod's own images with a
  * program that does nothing, so every image is on that node, pulled with the pod's own secrets, before anything freezes.
  * Without Liqo's API-server support it gets no variables of the home cluster, which it has no use for.
+ *
+ * No init container: the kubelet notices the end of one only once a second (PLEG), and starts the containers of a pod in
+ * a row. It starts none before the hook of the one before has ended, so the program is there when the first image needs it.
  */
 export function targetHelper(plan: Plan, migration: string, image: string, pins: Pins): Pod {
   const { spec } = plan.pod;
   const images = new Map([...spec.containers, ...(spec.initContainers ?? [])].map((container) => [imageAtPeer(container, pins), container]));
   const staged = { name: 'noop', mountPath: '/noop' };
-  const initContainers: Container[] = [
-    { name: 'noop', image, imagePullPolicy: 'IfNotPresent', args: ['stage', '/noop'], volumeMounts: [staged] },
-    ...[...images].map(([wanted, container], index) => ({
-      name: `image-${index}`,
-      image: wanted,
-      ...(container['imagePullPolicy'] === undefined ? {} : { imagePullPolicy: container['imagePullPolicy'] }),
-      command: ['/noop/noop'],
-      volumeMounts: [staged],
-      // An image whose user is a name cannot be run as it is under runAsNonRoot; the no-op needs no user at all.
-      securityContext: { runAsUser: 0, runAsNonRoot: false },
-    })),
-  ];
+  const pulling: Container[] = [...images].map(([wanted, container], index) => ({
+    name: `image-${index}`,
+    image: wanted,
+    ...(container['imagePullPolicy'] === undefined ? {} : { imagePullPolicy: container['imagePullPolicy'] }),
+    command: ['/noop/noop'],
+    volumeMounts: [staged],
+    // An image whose user is a name cannot be run as it is under runAsNonRoot; the no-op needs no user at all.
+    securityContext: { runAsUser: 0, runAsNonRoot: false },
+  }));
   const pod = helper(plan, migration, image, 'target', {
     nodeName: plan.peer.virtualNode,
     tolerations: [virtualNodeToleration],
     ...(spec.imagePullSecrets ? { imagePullSecrets: spec.imagePullSecrets } : {}),
-    initContainers,
+  });
+  const staging = (agent: Container): Container => ({
+    ...agent,
+    volumeMounts: [...(agent.volumeMounts ?? []), staged],
+    lifecycle: { postStart: { exec: { command: [...agentCommand, 'stage', staged.mountPath] } } },
   });
   pod.metadata.annotations = { [apiServerSupportAnnotation]: 'disabled' };
   pod.spec.volumes = [...(pod.spec.volumes ?? []), { name: 'noop', emptyDir: {} }];
+  pod.spec.containers = [...pod.spec.containers.map(staging), ...pulling];
   return pod;
 }
 

@@ -20,7 +20,7 @@ export function withPins(pod: Pod, pins: Pins): Pod {
  * The images that have to be asked for by digest: the tag means another image at the peer, or nothing that can be pulled
  * there. Images without a digest in a registry (imported by hand) cannot be.
  *
- * @param helper with an init container for each image, as far as it got
+ * @param helper with a container for each image, as far as it got
  * @returns none when all is well, or nothing can be done about it
  */
 export function pinsNeeded(pod: Pod, helper: Pod, pins: Pins): Map<string, string> {
@@ -72,8 +72,8 @@ function allContainers({ spec, status }: Pod): RunImage[] {
 }
 
 function statusAtPeer({ spec, status }: Pod, image: string): ContainerStatus | undefined {
-  const name = spec.initContainers?.find((container) => container.image === image)?.name;
-  return status?.initContainerStatuses?.find((one) => one.name === name);
+  const name = spec.containers.find((container) => container.image === image)?.name;
+  return status?.containerStatuses?.find((one) => one.name === name);
 }
 
 function isUnpullable(status: ContainerStatus | undefined): boolean {

@@ -18,8 +18,8 @@ function helper(image: string, status: { imageID?: string; reason?: string }): P
   const { imageID = '', reason } = status;
   return {
     metadata: { name: 'helper' },
-    spec: { containers: [], initContainers: [{ name: 'image-0', image }] },
-    status: { initContainerStatuses: [{ name: 'image-0', imageID, state: reason === undefined ? {} : { waiting: { reason } } }] },
+    spec: { containers: [{ name: 'image-0', image }] },
+    status: { containerStatuses: [{ name: 'image-0', imageID, state: reason === undefined ? {} : { waiting: { reason } } }] },
   };
 }
 
