@@ -1,15 +1,16 @@
-import { appendFile, chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheRoot } from '../build/cache.ts';
 import { must, run, type RunOptions, type RunResult } from '../build/run.ts';
 import { removeCgroups } from './cgroups.ts';
 import { kubectl, startControlPlane } from './control-plane.ts';
-import { bedImages, pauseImage } from './images.ts';
-import { binDir, clusters, kubeconfigFile, networkOf, nodeDir, nodeNamed, nodes, stateDir } from './layout.ts';
+import { buildAgentImage } from '../image/agent-image.ts';
+import { bedImages } from './images.ts';
+import { loadImages } from './load-images.ts';
+import { binDir, clusters, kubeconfigFile, networkOf, nodes, stateDir } from './layout.ts';
 import { installLiqo, peerClusters } from './liqo.ts';
 import { makeNetwork, networkNamespaces, removeNetwork } from './network.ts';
-import { importImage, pinImage, startNode } from './node.ts';
+import { startNode } from './node.ts';
 import { machineCures, nodeTree } from './node-tree.ts';
 import { makePki, writeKubeconfig } from './pki.ts';
 import { endProcesses, isAlive, recordedProcesses } from './processes.ts';
@@ -34,10 +35,10 @@ export async function up(say: Say): Promise<void> {
   };
   await stage('Programs of the clusters', async () => Promise.all([goTools('helm'), goTools('krew')]).then(async () => goTools('liqo')).then(async () => goTools('kubernetes')));
   await stage('File tree of the nodes', async () => Promise.all([nodeTree(), machineCures()]));
-  const images = await stage('Images', bedImages);
+  const images = await stage('Images', async () => [...(await bedImages()), await buildAgentImage()]);
   const problem = await whatIsMissing();
   if (problem === undefined) {
-    await stage('Images onto the nodes', async () => Promise.all(nodes.map(async (node) => importAll(node.name, images))));
+    await stage('Images onto the nodes', async () => loadImages(images));
     await linkPrograms();
     say('the bed is up');
     return;
@@ -53,7 +54,7 @@ export async function up(say: Say): Promise<void> {
   });
   await stage('Control planes', async () => Promise.all(nodes.filter((node) => node.isControlPlane).map(startControlPlane)));
   await stage('Nodes', async () => Promise.all(nodes.map(startNode)));
-  await stage('Images onto the nodes', async () => Promise.all(nodes.map(async (node) => importAll(node.name, images))));
+  await stage('Images onto the nodes', async () => loadImages(images));
   await stage('Nodes ready', untilNodesReady);
   await stage('Liqo', async () => Promise.all(clusters.map(installLiqo)));
   await stage('Peering', peerClusters);
@@ -79,24 +80,6 @@ export async function whatIsMissing(): Promise<string | undefined> {
     if ((await kubectl(cluster.name, 'get', '--raw', '/readyz')).code !== 0) return `the API server of ${cluster.name} is not ready`;
   }
   return undefined;
-}
-
-/** Imports an image archive on the named nodes, all by default. */
-export async function loadImage(archive: string, names: readonly string[] = nodes.map((node) => node.name)): Promise<void> {
-  await Promise.all(names.map(async (name) => importAll(name, [archive])));
-}
-
-/** Imports what a node does not have yet; an archive is known by its path, which names its content in the cache. */
-async function importAll(name: string, archives: readonly string[]): Promise<void> {
-  const node = nodeNamed(name);
-  const record = join(nodeDir(node), 'images');
-  const had = (await readFile(record, 'utf8').catch(() => '')).split('\n');
-  const wanted = archives.filter((archive) => !had.includes(archive) || !archive.startsWith(cacheRoot));
-  if (wanted.length === 0) return;
-  await until(`containerd of ${name}`, 30_000, async () => importImage(node, wanted[0] ?? '').then(() => true, () => false));
-  for (const archive of wanted.slice(1)) await importImage(node, archive);
-  if (!had.includes(archives[0] ?? '') && archives.length > 1) await pinImage(node, pauseImage);
-  await appendFile(record, `${wanted.join('\n')}\n`);
 }
 
 async function untilNodesReady(): Promise<void> {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { down, insideBed, loadImage, up, whatIsMissing } from './bed.ts';
+import { down, insideBed, up, whatIsMissing } from './bed.ts';
+import { loadImages } from './load-images.ts';
 import { insideNode } from './node.ts';
 import { nodeNamed, nodes } from './layout.ts';
 import { limitLink } from './network.ts';
@@ -44,7 +45,7 @@ async function main(): Promise<number> {
     case 'node':
       return await handOver([...(await insideNode(nodeNamed(words[0] ?? ''))), ...words.slice(separator + 1)], {});
     case 'load':
-      await loadImage(words[0] ?? '', words.length > 1 ? words.slice(1) : undefined);
+      await loadImages([words[0] ?? ''], words.length > 1 ? words.slice(1) : undefined);
       return 0;
     case 'link':
       await limitLink(words[0] ?? 'none', words[1] ?? '50ms');

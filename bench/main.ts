@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { loadImage, up } from '../bed/bed.ts';
-import { buildAgentImage } from '../image/agent-image.ts';
+import { up } from '../bed/bed.ts';
 import { cases, spreadOf, type Case, type Spread } from './cases.ts';
 import { measureFloor } from './floor.ts';
 import { measureMove, type Move } from './move.ts';
@@ -26,7 +25,6 @@ const chosen = cases.filter(({ name }) => !values.quick || name === '2x64MB');
 
 const startup = await measureStartup();
 await up((line) => process.stderr.write(`${line}\n`));
-await loadImage(await buildAgentImage());
 const results: Result[] = [];
 for (const one of chosen) results.push(await measure(one));
 print(results);

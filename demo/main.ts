@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { insideBed, loadImage, mustIn, up } from '../bed/bed.ts';
-import { buildAgentImage } from '../image/agent-image.ts';
+import { insideBed, mustIn, up } from '../bed/bed.ts';
 import { stepsIn } from '../test/e2e/steps.ts';
 
 /**
@@ -68,7 +67,6 @@ async function show(mark: string, words: readonly string[]): Promise<{ end: Prom
 }
 
 await up(say);
-await loadImage(await buildAgentImage());
 await kubectl('delete', 'pods/counter', 'pods/client', 'services/counter', '--ignore-not-found', '--grace-period=1', '--wait');
 for (const object of objects) await apply(object);
 await apply(client(await kubectl('get', 'service', 'counter', '-o', 'jsonpath={.spec.clusterIP}')));
