@@ -18,6 +18,7 @@ export default defineConfig({
           globalSetup: ['test/e2e/bed-up.ts'],
           fileParallelism: false,
           testTimeout: 180_000,
+          maxConcurrency: 3,
           hookTimeout: 180_000,
         },
       },

@@ -10,15 +10,17 @@ const sources = ['shim.c', 'runtime.c', 'admin.c', 'json.c'];
 export interface NativeBinaries {
   readonly shim: string;
   readonly noop: string;
+  /** For CRIU, in the place of tar. */
+  readonly tar: string;
 }
 
 /** Compiles the static binaries that run on nodes, or takes them from the cache. @throws Error with the compiler's words */
 export async function buildNative(): Promise<NativeBinaries> {
-  const files = [...sources, 'noop.c', 'shim.h'].map((name) => join(folder, name));
+  const files = [...sources, 'noop.c', 'tar.c', 'shim.h'].map((name) => join(folder, name));
   const output = await cached('native', [...flags, ...(await contentsOf(files))], async (draft) => {
     await requirePackages(['musl-tools']);
     await must(['musl-gcc', ...flags, '-s', '-o', join(draft, 'shim'), ...sources], { cwd: folder });
-    await must(['musl-gcc', ...flags, '-s', '-o', join(draft, 'noop'), 'noop.c'], { cwd: folder });
+    for (const name of ['noop', 'tar']) await must(['musl-gcc', ...flags, '-s', '-o', join(draft, name), `${name}.c`], { cwd: folder });
   });
-  return { shim: join(output, 'shim'), noop: join(output, 'noop') };
+  return { shim: join(output, 'shim'), noop: join(output, 'noop'), tar: join(output, 'tar') };
 }

@@ -14,7 +14,7 @@ export interface ArchiveFile {
 /** Packs files as a tar.gz whose bytes depend on their names and contents only. */
 export async function writeArchive(file: string, files: readonly ArchiveFile[]): Promise<void> {
   const archive = pack();
-  const written = pipeline(archive, createGzip({ level: 9 }), createWriteStream(file));
+  const written = pipeline(archive, createGzip({ level: 6 }), createWriteStream(file));
   for (const { name, content, isProgram = false } of files) {
     archive.entry({ name, mode: isProgram ? 0o755 : 0o644, mtime: new Date(0), uid: 0, gid: 0 }, content);
   }

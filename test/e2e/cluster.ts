@@ -87,19 +87,16 @@ export async function mustMigrate(pod: string): Promise<MigrationReport> {
 
 /** Everything that a migration made and that is still there, in both clusters and on all nodes. */
 export async function leftovers(): Promise<string[]> {
-  const found: string[] = [];
-  for (const side of ['home', 'away'] as const) {
+  const objects = (['home', 'away'] as const).map(async (side) => {
     const kinds = side === 'home' ? 'pods,secrets' : 'pods,secrets,shadowpods';
     const list = JSON.parse(await mustKubectl(side, 'get', kinds, '-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '-o', 'json')) as KubeList<KubeObject>;
-    found.push(...list.items.map(({ kind, metadata }) => `${side}: ${kind} ${metadata.name}`));
-  }
-  for (const node of nodes) {
-    const folder = await runOnNode(node, ['sh', '-c', 'ls -d /var/lib/kubectl-migrate* 2>/dev/null']);
-    if (folder.stdout !== '') found.push(`${node.name}: ${folder.stdout.trim()}`);
-    const mounts = await runOnNode(node, ['grep', 'kubectl-migrate/shim', '/proc/self/mountinfo']);
-    if (mounts.stdout !== '') found.push(`${node.name}: ${mounts.stdout.trim()}`);
-  }
-  return found;
+    return list.items.map(({ kind, metadata }) => `${side}: ${kind} ${metadata.name}`);
+  });
+  const files = nodes.map(async (node) => {
+    const { stdout } = await runOnNode(node, ['sh', '-c', 'ls -d /var/lib/kubectl-migrate*; grep kubectl-migrate/shim /proc/self/mountinfo']);
+    return stdout.split('\n').filter(Boolean).map((line) => `${node.name}: ${line}`);
+  });
+  return (await Promise.all([...objects, ...files])).flat();
 }
 
 /** What is left after helper pods, deleted a moment ago, have had the time to go. */

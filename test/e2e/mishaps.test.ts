@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { insideBed } from '../../bed/bed.ts';
 import { clusters, nodeNamed, nodes } from '../../bed/layout.ts';
 import { runOnNode } from '../../bed/node.ts';
@@ -7,20 +7,10 @@ import { recordedProcesses } from '../../bed/processes.ts';
 import { run } from '../../build/run.ts';
 import { expectUntouched } from './untouched.ts';
 import { deletePod, followLogs, getPod, kubectl, leftoversInTheEnd, logs, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
+import { test } from './pod-test.ts';
 import { podOf } from './pods.ts';
 import { breaksIn, stepsIn } from './steps.ts';
 import type { KubeObject, Pod } from '../../src/kube/types.ts';
-
-const made: string[] = [];
-afterEach(async () => {
-  await mustKubectl('home', 'delete', 'resourcequota', 'none', '--ignore-not-found');
-  for (const name of made.splice(0)) await deletePod(name);
-});
-
-async function start(name: string): Promise<Pod> {
-  made.push(name);
-  return await startPod(podOf(name, ['ticker', '16', '20']));
-}
 
 const targets = nodes.filter(({ cluster }) => cluster === 'away');
 const nodeFolder = '/var/lib/kubectl-migrate';
@@ -113,8 +103,8 @@ describe('before the commit the source runs on, and nothing is left', () => {
     }
   });
 
-  test('when the pod begins to be deleted', async () => {
-    await start('ending');
+  test('when the pod begins to be deleted', async ({ start }) => {
+    await start(podOf('ending', ['ticker', '16', '20']));
     const running = await startMigration('ending');
     await running.sees('precopy ...');
     await mustKubectl('home', 'delete', 'pod', 'ending', '--grace-period=20', '--wait=false');
@@ -127,8 +117,8 @@ describe('before the commit the source runs on, and nothing is left', () => {
 });
 
 describe('after the commit the pod moves', () => {
-  test('with labels and annotations that were changed meanwhile', async () => {
-    await start('relabelled');
+  test('with labels and annotations that were changed meanwhile', async ({ start }) => {
+    await start(podOf('relabelled', ['ticker', '16', '20']));
     await mustKubectl('home', 'label', 'pod', 'relabelled', 'old=1');
     const running = await startMigration('relabelled');
     // At once, and early enough: the object is read for the last time when the frozen part is over.
@@ -146,8 +136,8 @@ describe('after the commit the pod moves', () => {
     expect(shadow.metadata.labels).not.toHaveProperty('old');
   });
 
-  test('though the API servers of both clusters do not answer for some seconds, and its user wants to stop', async () => {
-    await start('silent');
+  test('though the API servers of both clusters do not answer for some seconds, and its user wants to stop', async ({ start }) => {
+    await start(podOf('silent', ['ticker', '16', '20']));
     const old = await followLogs('silent');
     const running = await startMigration('silent');
     const servers = (await recordedProcesses()).filter(({ name }) => name.endsWith('-apiserver'));
@@ -161,8 +151,8 @@ describe('after the commit the pod moves', () => {
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 
-  test('though the source agent dies as soon as it has written down that the target may run', async () => {
-    await start('committed');
+  test('though the source agent dies as soon as it has written down that the target may run', async ({ start }) => {
+    await start(podOf('committed', ['ticker', '16', '20']));
     const old = await followLogs('committed');
     const running = await startMigration('committed');
     await running.sees('standby ...');
@@ -175,8 +165,8 @@ describe('after the commit the pod moves', () => {
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 
-  test('and when its new object is not taken, the command tells how things stand and how to finish, which works', async () => {
-    await start('unmade');
+  test('and when its new object is not taken, the command tells how things stand and how to finish, which works', async ({ start }) => {
+    await start(podOf('unmade', ['ticker', '16', '20']));
     const old = await followLogs('unmade');
     const running = await startMigration('unmade');
     await running.sees('standby ...');

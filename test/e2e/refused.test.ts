@@ -1,10 +1,9 @@
-import { afterEach, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { PodSpec } from '../../src/kube/types.ts';
-import { deletePod, leftovers, migrate, mustKubectl, startPod } from './cluster.ts';
+import { leftovers, migrate, mustKubectl } from './cluster.ts';
+import { test } from './pod-test.ts';
 import { containerOf, podOf } from './pods.ts';
 import { mustIn } from '../../bed/bed.ts';
-
-afterEach(async () => deletePod('refused'));
 
 const odd: readonly { what: string; extra: Partial<PodSpec>; reason: RegExp }[] = [
   { what: 'uses the network of its node', extra: { hostNetwork: true }, reason: /hostNetwork/ },
@@ -23,15 +22,15 @@ const odd: readonly { what: string; extra: Partial<PodSpec>; reason: RegExp }[] 
   { what: 'is privileged', extra: { containers: [containerOf('main', ['ticker', '1', '50'], { securityContext: { privileged: true } })] }, reason: /privileged/ },
 ];
 
-for (const { what, extra, reason } of odd) {
-  test(`a pod that ${what} is refused before anything is touched`, async () => {
-    await startPod(podOf('refused', ['ticker', '1', '50'], extra));
-    const { code, stderr } = await migrate('refused');
+describe.concurrent('before anything is touched is refused', () => {
+  test.for(odd.map((one, index) => ({ ...one, name: `refused-${index}` })))('a pod that $what', async ({ name, extra, reason }, { start }) => {
+    await start(podOf(name, ['ticker', '1', '50'], extra));
+    const { code, stderr } = await migrate(name);
     expect(stderr).toMatch(reason);
     expect(code).toBe(3);
     expect(await leftovers()).toEqual([]);
   });
-}
+});
 
 test('a pod with an owner is refused, with the owner named', async () => {
   await mustIn(['kubectl', '-n', 'demo', 'apply', '-f', '-'], {
@@ -53,21 +52,21 @@ test('a pod with an owner is refused, with the owner named', async () => {
   }
 });
 
-test('unknown pods and clusters are told as kubectl tells them', async () => {
+test('unknown pods and clusters are told as kubectl tells them', async ({ start }) => {
   const unknownPod = await migrate('nobody');
   expect(unknownPod.stderr).toContain('Error from server (NotFound): pods "nobody" not found');
   expect(unknownPod.code).toBe(1);
-  await startPod(podOf('refused', ['ticker', '1', '50']));
-  const unknownCluster = await migrate('refused', '--to', 'nowhere');
+  await start(podOf('known', ['ticker', '1', '50']));
+  const unknownCluster = await migrate('known', '--to', 'nowhere');
   expect(unknownCluster.stderr).toContain('no peered cluster "nowhere"');
   expect(unknownCluster.stderr).toContain('away');
   expect(unknownCluster.code).toBe(2);
 });
 
-test('a dry run tells what would be carried and lost, and touches nothing', async () => {
-  await startPod(podOf('refused', ['ticker', '1', '50']));
-  const { code, stdout } = await migrate('refused', '--dry-run=client', '-o', 'json');
+test('a dry run tells what would be carried and lost, and touches nothing', async ({ start }) => {
+  await start(podOf('rehearsal', ['ticker', '1', '50']));
+  const { code, stdout } = await migrate('rehearsal', '--dry-run=client', '-o', 'json');
   expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ pod: 'refused', from: 'home-1', to: 'away', blocks: [] });
+  expect(JSON.parse(stdout)).toMatchObject({ pod: 'rehearsal', from: 'home-1', to: 'away', blocks: [] });
   expect(await leftovers()).toEqual([]);
 });

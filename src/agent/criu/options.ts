@@ -16,7 +16,7 @@ export function sharedFlags(manageCgroupsMode: 'soft' | 'ignore'): string[] {
   return ['--tcp-established', '--file-locks', '--manage-cgroups-mode', manageCgroupsMode];
 }
 
-/** The environment in which runc finds our CRIU, and CRIU its tar, before anything that the node has. */
+/** The environment in which runc finds our CRIU, and CRIU its tar (native/tar.c), before anything that the node has. */
 export function criuEnvironment(configFile: string): Record<string, string> {
-  return { PATH: `${nodeDir}/tools/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`, CRIU_CONFIG_FILE: configFile };
+  return { PATH: `${nodeDir}/tools/criu:${nodeDir}/tools/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`, CRIU_CONFIG_FILE: configFile };
 }
