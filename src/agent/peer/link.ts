@@ -70,8 +70,10 @@ export class PeerLink {
           sum = crc32(part, sum);
           size += part.length;
           this.#bytes += part.length;
+          this.#socket.cork();
           this.#socket.write(dataFrameHead(file, part.length));
           this.#socket.write(part);
+          this.#socket.uncork();
           await drained(this.#socket);
         }
       },

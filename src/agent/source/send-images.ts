@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, readdirSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isPages } from '../../protocol/frames.ts';
 import { now, tellSpan, type Tell } from '../clock.ts';
@@ -52,6 +52,7 @@ async function firstThat(folders: readonly ImageFolder[], moves: (folder: ImageF
 interface OpenImage {
   readonly fd: number;
   readonly sender: FileSender;
+  sent: number;
 }
 
 /** Files with memory pages only grow, so they are followed from the start; CRIU may rewrite the others until its end. */
@@ -115,14 +116,19 @@ class ImageFolder {
 
   #openImage(name: string): OpenImage {
     this.begunAt ||= now();
-    return { fd: openSync(`${this.#folder}/${name}`, 'r'), sender: this.#link.openFile(this.container, 'image', name) };
+    return { fd: openSync(`${this.#folder}/${name}`, 'r'), sender: this.#link.openFile(this.container, 'image', name), sent: 0 };
   }
 }
 
-async function sendSome({ fd, sender }: OpenImage): Promise<boolean> {
+async function sendSome(image: OpenImage): Promise<boolean> {
+  const { fd, sender, sent } = image;
+  // Asked before a buffer is made: most files are tiny, and one that grows is looked at every few milliseconds.
+  const left = Math.min(chunkBytes, fstatSync(fd).size - sent);
+  if (left <= 0) return false;
   // A fresh buffer each time: the socket still holds the last one while it is being encrypted and sent.
-  const buffer = Buffer.allocUnsafe(chunkBytes);
-  const bytes = readSync(fd, buffer);
+  const buffer = Buffer.allocUnsafe(left);
+  const bytes = readSync(fd, buffer, 0, left, sent);
+  image.sent += bytes;
   if (bytes > 0) await sender.write(buffer.subarray(0, bytes));
   return bytes > 0;
 }
