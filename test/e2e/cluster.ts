@@ -93,7 +93,7 @@ export async function leftovers(): Promise<string[]> {
     return list.items.map(({ kind, metadata }) => `${side}: ${kind} ${metadata.name}`);
   });
   const files = nodes.map(async (node) => {
-    const { stdout } = await runOnNode(node, ['sh', '-c', 'ls -d /var/lib/kubectl-migrate*; grep kubectl-migrate/shim /proc/self/mountinfo']);
+    const { stdout } = await runOnNode(node, ['sh', '-c', 'ls -d /var/lib/kubectl-migrate* /run/criu.kdat; grep kubectl-migrate/shim /proc/self/mountinfo']);
     return stdout.split('\n').filter(Boolean).map((line) => `${node.name}: ${line}`);
   });
   return (await Promise.all([...objects, ...files])).flat();

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { cp, chmod, mkdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { plainSegment } from '../../protocol/names.ts';
+import { forgetKernel } from '../criu/kernel-cache.ts';
 import { nodeDir, onHost } from './host.ts';
 
 /** Where the staging folders lie. */
@@ -66,6 +67,7 @@ export async function uninstall(migration: string): Promise<void> {
   } catch {
     return;
   }
+  forgetKernel();
   const gone = onHost(`${nodeDir}.gone-${migration}`);
   await rename(onHost(nodeDir), gone).catch(() => undefined);
   await rm(gone, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
 import { timed, type Tell } from '../clock.ts';
+import { learnKernel } from '../criu/kernel-cache.ts';
 import { hostProc, runOnHost } from '../node/host.ts';
 import { install } from '../node/install.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
@@ -43,7 +44,8 @@ export class SourceMigration {
   async inspect(ref: PodOnNode): Promise<Inspection> {
     await install(this.#id);
     this.#ref = ref;
-    return await inspect(await this.#look());
+    const [inspection] = await Promise.all([this.#look().then(inspect), learnKernel()]);
+    return inspection;
   }
 
   async connect(host: string, port: number, key: string): Promise<void> {

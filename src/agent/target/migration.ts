@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AwaitedPod, NodeFacts } from '../../protocol/agent-calls.ts';
 import type { PeerMessage } from '../../protocol/frames.ts';
 import { timed, type Tell } from '../clock.ts';
+import { learnKernel } from '../criu/kernel-cache.ts';
 import { firstError } from '../criu/log.ts';
 import { nodeFacts } from '../node/facts.ts';
 import { onHost } from '../node/host.ts';
@@ -64,7 +65,8 @@ export class TargetMigration {
 
   async inspect(): Promise<{ facts: NodeFacts }> {
     await install(this.#id);
-    return { facts: await nodeFacts() };
+    const [facts] = await Promise.all([nodeFacts(), learnKernel()]);
+    return { facts };
   }
 
   /** @param containers those whose images the source will send */
