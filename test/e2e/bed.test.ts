@@ -84,7 +84,7 @@ test('a bed whose processes have all died, and an up that was killed midway, are
   expect(await whatIsMissing()).toMatch(/dead: .*away-apiserver/);
   expect((await run(bed('status'))).code).toBe(1);
   const child = spawn(process.execPath, [main, 'up'], { stdio: ['ignore', 'ignore', 'pipe'] });
-  await new Promise<void>((resolve) => child.stderr.on('data', (text: Buffer) => (text.includes('Nodes ready') ? resolve() : undefined)));
+  await new Promise<void>((resolve) => child.stderr.on('data', (text: Buffer) => (text.includes('Images onto the nodes …') ? resolve() : undefined)));
   child.kill('SIGKILL');
   expect(processes.filter(isAlive)).toEqual([]);
   expect((await recordedProcesses()).filter(isAlive).length).toBeGreaterThan(5);
