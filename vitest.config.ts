@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { BedLast } from './test/bed-last.ts';
+import { Order } from './test/order.ts';
 
 const reporters = ['default', './test/closing-line.ts'];
 
@@ -7,7 +7,7 @@ const reporters = ['default', './test/closing-line.ts'];
 export default defineConfig({
   test: {
     reporters,
-    sequence: { sequencer: BedLast },
+    sequence: { sequencer: Order },
     projects: [
       // Not a limit of the product's: a busy machine may take its time.
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'], testTimeout: 60_000 } },
@@ -16,9 +16,10 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/e2e/bed-up.ts'],
+          setupFiles: ['test/e2e/await-bed.ts'],
           fileParallelism: false,
           testTimeout: 180_000,
-          maxConcurrency: 3,
+          maxConcurrency: 2,
           hookTimeout: 180_000,
         },
       },

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { run, must } from './run.ts';
 
 /** Installs those of the named Debian packages that this machine lacks. @throws Error with apt's words */
@@ -9,7 +11,9 @@ export async function requirePackages(names: readonly string[]): Promise<void> {
   }
   if (missing.length === 0) return;
   process.stderr.write(`installing ${missing.join(', ')}\n`);
-  const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  await must(['apt-get', 'update'], { env });
-  await must(['apt-get', 'install', '--yes', '--no-install-recommends', ...missing], { env });
+  // One at a time: apt does not wait for another one that reads the lists, and tests run while the bed is made.
+  const apt = async (...args: readonly string[]): Promise<string> =>
+    must(['flock', join(tmpdir(), 'kubectl-migrate-apt.lock'), 'apt-get', '-o', 'DPkg::Lock::Timeout=600', ...args], { env: { DEBIAN_FRONTEND: 'noninteractive' } });
+  await apt('update');
+  await apt('install', '--yes', '--no-install-recommends', ...missing);
 }

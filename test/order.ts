@@ -1,0 +1,16 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/**
+ * First what needs no bed, which comes up meanwhile. The test of the bed itself comes last: it takes the bed down, and
+ * the others would have to wait for it to come up.
+ */
+export class Order extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return (await super.sort(files)).toSorted((one, other) => place(one) - place(other));
+  }
+}
+
+function place({ moduleId, project }: TestSpecification): number {
+  if (project.name === 'unit') return 0;
+  return moduleId.endsWith('/e2e/bed.test.ts') ? 2 : 1;
+}
