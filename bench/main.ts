@@ -72,12 +72,14 @@ function print(all: readonly Result[]): void {
   process.stdout.write(`median (min-max) of ${runs} runs\n`);
 }
 
-function printStartup({ versionMs, helpMs }: Startup): void {
+function printStartup({ floorMs, versionMs, helpMs, completionMs }: Startup): void {
   process.stdout.write('\n');
   printTable([
     ['start-up', 'ms', 'target ms'],
+    ['empty script', cell(floorMs), '-'],
     ['--version', cell(versionMs), String(startupTargetsMs.versionMs)],
     ['--help', cell(helpMs), String(startupTargetsMs.helpMs)],
+    ['__complete --', cell(completionMs), '-'],
   ]);
   process.stdout.write(`median (min-max) of ${startupRuns} runs\n`);
 }
