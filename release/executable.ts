@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { goTools } from '../build/go-tools.ts';
 import { must } from '../build/run.ts';
 import type { Bundle } from './bundle.ts';
-import { codeCache } from './code-cache.ts';
+import { makeCodeCaches } from './code-cache.ts';
 import { nodeBinary } from './node-binary.ts';
 import { nameOf, platforms, type Platform } from './platforms.ts';
+import { scriptNames, wrapped } from './scripts.ts';
 
 /** Where Node.js looks whether it is a single executable application (node: src/node_sea.cc). */
 const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
@@ -13,23 +14,22 @@ const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 /**
  * Makes the plugin's executable for a platform: Node.js with the bundle inside.
  *
- * @param folder for it and what is made on the way
+ * @param folder for it and what is made on the way; no other platform's
  * @returns the executable's path. @throws Error with the words of the tool that failed
  */
-export async function makeExecutable(platform: Platform, { main, program }: Bundle, folder: string): Promise<string> {
+export async function makeExecutable(platform: Platform, { main, scripts }: Bundle, folder: string): Promise<string> {
   const name = nameOf(platform);
   const path = (suffix: string): string => join(folder, `${name}${suffix}`);
   const node = join(await nodeBinary(platform), 'node');
   await writeFile(path('.main.cjs'), main);
-  await writeFile(path('.program.cjs'), `(function (require, module) {${program}\n})`);
-  const cache = await codeCache(platform, node, path('.program.cjs'), folder);
-  if (cache) await writeFile(path('.cache'), cache);
+  for (const script of scriptNames) await writeFile(join(folder, script), wrapped(scripts[script]));
+  const caches = await makeCodeCaches(platform, node, folder);
   // Relative names: that of the main script becomes a part of the blob.
   const settings = {
     main: `${name}.main.cjs`,
     output: `${name}.blob`,
     disableExperimentalSEAWarning: true,
-    assets: { program: `${name}.program.cjs`, ...(cache ? { 'code-cache': `${name}.cache` } : {}) },
+    assets: Object.fromEntries([...scriptNames, ...caches].map((file) => [file, file])),
   };
   await writeFile(path('.json'), JSON.stringify(settings));
   // A blob fits the version of Node.js that made it, whatever its platform.

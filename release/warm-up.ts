@@ -1,17 +1,30 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { Script } from 'node:vm';
+import { libraryScript, programScript, runScript, type ScriptName } from './scripts.ts';
 
 /**
- * `warm-up.ts PROGRAM OUTPUT`: runs the bundled program's help once, then writes V8's code cache of all that it has
- * compiled by then. Run by the Node.js of each platform, under an emulator if need be.
+ * `warm-up.ts FOLDER`: runs the program's help once and loads its library, then writes V8's code cache of all that is
+ * compiled by then, for each script beside it. Run by the Node.js of each platform, under an emulator if need be.
  */
-const [program = '', output = ''] = process.argv.slice(2);
-const script = new Script(readFileSync(program, 'utf8'), { filename: 'kubectl-migrate.cjs' });
-process.argv = [process.execPath, 'kubectl-migrate', '--help'];
+const [folder = ''] = process.argv.slice(2);
+const require = createRequire(import.meta.url);
+const scripts = new Map<ScriptName, Script>();
+// Help asked for beside a word, because alone it does without the parser.
+process.argv = [process.execPath, 'kubectl-migrate', 'pod', '--help'];
 process.stdout.write = ((_text: unknown, done?: unknown) => {
   if (typeof done === 'function') setImmediate(done as () => void);
   return true;
 }) as typeof process.stdout.write;
-process.exit = (() => writeFileSync(output, script.createCachedData())) as unknown as typeof process.exit;
-(script.runInThisContext() as (require: NodeJS.Require, module: { exports: unknown }) => void)(createRequire(import.meta.url), { exports: {} });
+process.exit = (() => {
+  runScript(libraryScript, compiled, require);
+  for (const [name, script] of scripts) writeFileSync(join(folder, `${name}.cache`), script.createCachedData());
+}) as unknown as typeof process.exit;
+runScript(programScript, compiled, require);
+
+function compiled(name: ScriptName): Script {
+  const script = new Script(readFileSync(join(folder, name), 'latin1'), { filename: name });
+  scripts.set(name, script);
+  return script;
+}
