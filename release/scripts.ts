@@ -14,13 +14,20 @@ export function wrapped(text: string): string {
   return `(function (require, module) {${text}\n})`;
 }
 
-/** Runs one of the scripts, which may `require` another as a file beside it. @returns what it exports */
-export function runScript(name: ScriptName, compiled: (name: ScriptName) => Script, builtin: NodeJS.Require): unknown {
-  const module = { exports: {} };
+/** Runs a script, which may `require` another as a file beside it: once, however often it does. */
+export function runScript(name: ScriptName, compiled: (name: ScriptName) => Script, builtin: (name: string) => unknown): void {
+  const modules = new Map<ScriptName, { exports: unknown }>();
+  const run = (script: ScriptName): unknown => {
+    const known = modules.get(script);
+    if (known) return known.exports;
+    const module = { exports: {} };
+    modules.set(script, module);
+    (compiled(script).runInThisContext() as Body)(require, module);
+    return module.exports;
+  };
   const require = (wanted: string): unknown => {
     const other = scriptNames.find((one) => wanted === `./${one}`);
-    return other ? runScript(other, compiled, builtin) : builtin(wanted);
+    return other ? run(other) : builtin(wanted);
   };
-  (compiled(name).runInThisContext() as Body)(require, module);
-  return module.exports;
+  run(name);
 }
