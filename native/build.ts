@@ -4,8 +4,8 @@ import { cached, contentsOf } from '../build/cache.ts';
 import { must } from '../build/run.ts';
 
 const folder = import.meta.dirname;
-const flags = ['-static', '-O2', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
-const sources = ['shim.c', 'runtime.c', 'admin.c', 'json.c'];
+const flags = ['-static', '-O2', '-s', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
+const shimSources = ['shim.c', 'runtime.c', 'admin.c', 'json.c'];
 
 export interface NativeBinaries {
   readonly shim: string;
@@ -16,11 +16,17 @@ export interface NativeBinaries {
 
 /** Compiles the static binaries that run on nodes, or takes them from the cache. @throws Error with the compiler's words */
 export async function buildNative(): Promise<NativeBinaries> {
-  const files = [...sources, 'noop.c', 'tar.c', 'shim.h'].map((name) => join(folder, name));
+  const files = [...shimSources, 'noop.c', 'tar.c', 'shim.h'].map((name) => join(folder, name));
   const output = await cached('native', [...flags, ...(await contentsOf(files))], async (draft) => {
     await requirePackages(['musl-tools']);
-    await must(['musl-gcc', ...flags, '-s', '-o', join(draft, 'shim'), ...sources], { cwd: folder });
-    for (const name of ['noop', 'tar']) await must(['musl-gcc', ...flags, '-s', '-o', join(draft, name), `${name}.c`], { cwd: folder });
+    await must(['musl-gcc', ...flags, '-o', join(draft, 'shim'), ...shimSources], { cwd: folder });
+    for (const name of ['noop', 'tar']) await must(['musl-gcc', ...flags, '-o', join(draft, name), `${name}.c`], { cwd: folder });
   });
   return { shim: join(output, 'shim'), noop: join(output, 'noop'), tar: join(output, 'tar') };
+}
+
+/** The shim as nodes get it, but with another folder than theirs. */
+export async function compileShim(output: string, nodeDir: string): Promise<void> {
+  await requirePackages(['musl-tools']);
+  await must(['musl-gcc', ...flags, `-DNODE_DIR="${nodeDir}"`, '-o', output, ...shimSources], { cwd: folder });
 }
