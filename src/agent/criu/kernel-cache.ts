@@ -3,8 +3,8 @@ import { nodeDir, onHost, runOnHost } from '../node/host.ts';
 
 /** What CRIU has found out about the running kernel (criu: criu/kerndat.c, KERNDAT_CACHE_FILE). */
 const cache = '/run/criu.kdat';
-/** Says that the node had none before us. */
-const mark = `${nodeDir}/made-${cache.slice('/run/'.length)}`;
+/** In our folder: says that the node had none before us. */
+const mark = 'made-criu.kdat';
 
 /**
  * Has CRIU look at the node's kernel while nothing stands still yet: the first CRIU after a boot takes a tenth of a
@@ -12,12 +12,16 @@ const mark = `${nodeDir}/made-${cache.slice('/run/'.length)}`;
  */
 export async function learnKernel(): Promise<void> {
   if (existsSync(onHost(cache))) return;
-  writeFileSync(onHost(mark), '');
+  writeFileSync(onHost(`${nodeDir}/${mark}`), '');
   // Which feature is asked for, and what the answer is, does not matter.
   await runOnHost([`${nodeDir}/tools/bin/criu`, 'check', '--feature', 'mem_dirty_track'], { deadlineMs: 10_000 });
 }
 
-/** Leaves the node without that file if it had none; to be called before our folder goes. */
-export function forgetKernel(): void {
-  if (existsSync(onHost(mark))) rmSync(onHost(cache), { force: true });
+/**
+ * Leaves the node without that file if it had none.
+ *
+ * @param folder what was our folder, already out of the way of the next migration
+ */
+export function forgetKernel(folder: string): void {
+  if (existsSync(onHost(`${folder}/${mark}`))) rmSync(onHost(cache), { force: true });
 }

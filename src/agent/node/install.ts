@@ -67,10 +67,13 @@ export async function uninstall(migration: string): Promise<void> {
   } catch {
     return;
   }
-  forgetKernel();
-  const gone = onHost(`${nodeDir}.gone-${migration}`);
-  await rename(onHost(nodeDir), gone).catch(() => undefined);
-  await rm(gone, { recursive: true, force: true });
+  const gone = `${nodeDir}.gone-${migration}`;
+  await rename(onHost(nodeDir), onHost(gone)).catch(() => undefined);
+  // Another migration came between the test and this: it gets its folder back, unless it has begun anew already.
+  const cameBetween = existsSync(onHost(`${gone}${migrationsDir.slice(nodeDir.length)}`));
+  if (cameBetween && (await rename(onHost(gone), onHost(nodeDir)).then(() => true, () => false))) return;
+  forgetKernel(gone);
+  await rm(onHost(gone), { recursive: true, force: true });
 }
 
 /** Writes a file of a migration's staging folder on the node. */
