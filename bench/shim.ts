@@ -2,7 +2,7 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must } from '../build/run.ts';
-import { compileShim } from '../native/build.ts';
+import { buildNative, compileShim } from '../native/build.ts';
 import { spreadOf, type Spread } from './cases.ts';
 
 /** How much longer a call takes through the stand-in than straight to the runtime behind it, while a pod is awaited. */
@@ -26,8 +26,7 @@ export async function measureStandIn(): Promise<StandInCost> {
     await mkdir(join(nodeDir, 'await/demo/web-0'), { recursive: true });
     await writeFile(join(nodeDir, 'await/demo/web-0/deadline'), String(Math.floor(Date.now() / 1000) + 3600));
     await compileShim(join(scratch, 'runc'), nodeDir);
-    await writeFile(join(scratch, 'real.c'), 'int main(void) { return 0; }\n');
-    await must(['musl-gcc', '-static', '-O2', '-s', '-o', join(scratch, 'real'), join(scratch, 'real.c')]);
+    await copyFile((await buildNative()).noop, join(scratch, 'real'));
     await copyFile(join(scratch, 'real'), join(nodeDir, 'real/runc'));
     await writeFile(join(scratch, 'config.json'), configuration());
     const other = ['--root', '/run/containerd/runc/k8s.io', 'state', 'c0ffee'];
