@@ -31,15 +31,19 @@ function tell(line: string): void {
 }
 
 function compiled(name: ScriptName): Script {
-  const cachedData = asset(`${name}.cache`);
+  const cachedData = codeCache(name);
   // All ASCII, and much quicker to read as latin1 than as utf8.
-  return new Script(asset(name)?.toString('latin1') ?? '', { filename: name, ...(cachedData && { cachedData }) });
+  return new Script(asset(name).toString('latin1'), { filename: name, ...(cachedData && { cachedData }) });
 }
 
-function asset(name: string): Buffer | undefined {
+function codeCache(name: ScriptName): Buffer | undefined {
   try {
-    return Buffer.from(getRawAsset(name) as ArrayBuffer);
+    return asset(`${name}.cache`);
   } catch {
-    return undefined; // no code cache could be made for this platform
+    return undefined; // none could be made for this platform
   }
+}
+
+function asset(name: string): Buffer {
+  return Buffer.from(getRawAsset(name) as ArrayBuffer);
 }
