@@ -1,11 +1,12 @@
 import type { Pod } from '../kube/types.ts';
 import { forgeShadowPod, type ShadowPod } from './forge-shadow-pod.ts';
-import { destinationLabel, managedByLabel, managedByValue, migrationLabel, nodeNameLabel } from './names.ts';
+import { destinationLabel, localPodLabel, managedByLabel, managedByValue, migrationLabel, nodeNameLabel } from './names.ts';
 import type { Peer } from './peer.ts';
 
 /**
- * The ShadowPod that stands by for a pod while that still runs at home. Without the labels `destination` and
- * `nodename` the virtual kubelet neither adopts nor deletes it.
+ * The ShadowPod that stands by for a pod while that still runs at home. Without the label `nodename` nothing that happens to
+ * it makes the virtual kubelet look at it, so that this neither adopts nor deletes it (Liqo: reflection/workload/shadowpod.go).
+ * With the label `destination` it is the virtual kubelet's own as soon as that meets a pod of the name on its node.
  *
  * Its specification differs from the genuine one in `nodeName` alone, which ties it to the node whose agent awaits it.
  * That stays after the adoption: Liqo's webhook lets nobody change a ShadowPod's placement (pod.CheckShadowPodUpdate).
@@ -15,7 +16,7 @@ import type { Peer } from './peer.ts';
  */
 export function standbyShadowPod(pod: Pod, peer: Peer, twinNamespace: string, helper: Pod): ShadowPod {
   const genuine = forgeShadowPod(pod, peer, twinNamespace);
-  const { [destinationLabel]: _destination, [nodeNameLabel]: _nodeName, ...labels } = genuine.metadata.labels ?? {};
+  const { [nodeNameLabel]: _nodeName, ...labels } = genuine.metadata.labels ?? {};
   return {
     ...genuine,
     metadata: {
@@ -39,7 +40,9 @@ export function markingPatch(pod: Pod, migration: string): unknown {
 }
 
 /**
- * The merge patch after which the virtual kubelet takes the ShadowPod for its own, with the user's labels alone.
+ * The merge patch after which the virtual kubelet takes the ShadowPod for its own, with the user's labels alone. Not before
+ * {@link isSeen}: a virtual kubelet that meets its label on a ShadowPod, and knows no pod of that name on its node,
+ * deletes the ShadowPod (Liqo: reflection/workload/podns.go, Handle), and the moved pod with it.
  *
  * @param standing the pod as the ShadowPod was made from it: what its user has taken away since, the virtual kubelet would
  *   leave there, as it was not the one that wrote it
@@ -58,6 +61,11 @@ export function adoptionPatch(pod: Pod, peer: Peer, standing: Pod = pod): unknow
       },
     },
   };
+}
+
+/** Whether the virtual kubelet knows of a pod on its node: the first that it does is to label it (podns.go, HandleLabels). */
+export function isSeen(pod: Pod | undefined): boolean {
+  return pod?.metadata.labels?.[localPodLabel] !== undefined;
 }
 
 function takenAway(before: Readonly<Record<string, string>> = {}, now: Readonly<Record<string, string>> = {}): Record<string, null> {

@@ -1,5 +1,5 @@
 import { MigrateError } from '../errors.ts';
-import { destinationLabel, managedByLabel, migrationLabel, nodeNameLabel } from '../liqo/names.ts';
+import { destinationLabel, localPodLabel, managedByLabel, migrationLabel, nodeNameLabel } from '../liqo/names.ts';
 import type { Standby } from './steps/standby.ts';
 
 /** The parts of a cutover, in their order. */
@@ -44,7 +44,8 @@ function commandsOf(task: Task, { plan }: Standby, file: string | undefined): st
         label(migrationLabel, own[migrationLabel]),
         label(managedByLabel, own[managedByLabel]),
       ];
-      return [`kubectl --kubeconfig <(${credential}) -n ${twinNamespace} label --overwrite shadowpods ${pod} ${labels.join(' ')}`];
+      const seen = `kubectl -n ${namespace} wait --for=jsonpath='{.metadata.labels.${localPodLabel.replaceAll('.', String.raw`\.`)}}' pod/${pod} --timeout=60s`;
+      return [seen, `kubectl --kubeconfig <(${credential}) -n ${twinNamespace} label --overwrite shadowpods ${pod} ${labels.join(' ')}`];
     }
     case 'see':
       return [`kubectl -n ${namespace} wait --for=condition=Ready pod/${pod} --timeout=60s`, `kubectl -n ${namespace} delete pods -l ${migrationLabel}=${id}`];

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { insideBed } from '../../bed/bed.ts';
 import { clusters, nodeNamed, nodes } from '../../bed/layout.ts';
@@ -162,6 +163,26 @@ describe('after the commit the pod moves', () => {
     expect(stderr).not.toContain('error: ');
     expect(code).toBe(0);
     await expectMoved('committed', old);
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
+  test('though the virtual kubelet hears of the new object long after it could hear of anything at the peer', async ({ start }) => {
+    await start(podOf('unheard', ['ticker', '16', '20']));
+    const old = await followLogs('unheard');
+    const home = nodeNamed('home-1');
+    const virtualKubelet = (await mustKubectl('home', 'get', 'pods', '-A', '-l', 'offloading.liqo.io/component=virtual-kubelet', '-o', 'jsonpath={.items[*].status.podIP}')).trim();
+    const silence = ['OUTPUT', '-d', virtualKubelet, '-p', 'tcp', '--sport', '6443', '-j', 'DROP'];
+    const running = await startMigration('unheard');
+    await running.sees('checkpoint ...');
+    await runOnNode(home, ['iptables', '-I', ...silence]);
+    try {
+      await running.sees('cutover ...');
+      await delay(4_000);
+    } finally {
+      await runOnNode(home, ['iptables', '-D', ...silence]);
+    }
+    expect(await running.result).toMatchObject({ code: 0 });
+    await expectMoved('unheard', old);
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 

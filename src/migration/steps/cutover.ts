@@ -3,7 +3,7 @@ import { isAlreadyExists, isNotFound, KubeError } from '../../kube/errors.ts';
 import { waitFor } from '../../kube/wait.ts';
 import type { Pod } from '../../kube/types.ts';
 import { homePod } from '../../liqo/home-pod.ts';
-import { adoptionPatch } from '../../liqo/standby.ts';
+import { adoptionPatch, isSeen } from '../../liqo/standby.ts';
 import { unmarkingPatch } from '../../liqo/token-secret.ts';
 import { keepObject, type KeptObject } from '../kept-object.ts';
 import { unfinished, type Task } from '../unfinished.ts';
@@ -14,7 +14,7 @@ import type { Standby } from './standby.ts';
 const patienceMs = 120_000;
 /** How long a quota may take to notice that the old object is gone. */
 const quotaPatienceMs = 10_000;
-/** How long the virtual kubelet may take to tell the home cluster what it has adopted. */
+/** How long the virtual kubelet may take to notice the new object, and then to tell the home cluster what it has adopted. */
 const adoptionDeadlineMs = 60_000;
 
 /**
@@ -67,6 +67,7 @@ async function replaceObject(standby: Standby, kept: KeptObject, say: (message: 
   const create = async (): Promise<unknown> => home.create(collection, replacement).catch(async (error: unknown) => requireOurs(standby, path, error));
   await insist(async () => insist(create, { ...retry, deadlineMs: quotaPatienceMs, canPass: isOfQuota }), retry);
   begin('adopt');
+  await untilSeen(standby, collection);
   await insist(async () => remote.patch(shadowPod, adoptionPatch(pod, peer, plan.pod), 'merge'), retry);
   kept.remove();
   begin('see');
@@ -102,6 +103,17 @@ function isOfQuota(error: unknown): boolean {
 
 function unlessNotFound(error: unknown): undefined {
   if (!isNotFound(error)) throw error;
+}
+
+/** @throws Error when somebody takes the new object away meanwhile */
+async function untilSeen({ home, plan }: Standby, collection: string): Promise<void> {
+  const { namespace, name } = plan.pod.metadata;
+  const what = `the virtual kubelet of ${plan.peer.virtualNode} to see pod ${namespace}/${name}`;
+  const isDone = (pod: Pod | undefined): boolean => {
+    if (!pod) throw new Error('somebody has deleted it');
+    return isSeen(pod);
+  };
+  await waitFor<Pod>(home, { collection, name, what, deadlineMs: adoptionDeadlineMs, isDone }, new AbortController().signal);
 }
 
 async function untilSeenRunning({ home, plan }: Standby, collection: string): Promise<void> {
