@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must } from '../build/run.ts';
@@ -23,8 +23,9 @@ export async function measureStandIn(): Promise<StandInCost> {
   try {
     const nodeDir = join(scratch, 'node');
     await mkdir(join(nodeDir, 'real'), { recursive: true });
-    await mkdir(join(nodeDir, 'await/demo/web-0'), { recursive: true });
-    await writeFile(join(nodeDir, 'await/demo/web-0/deadline'), String(Math.floor(Date.now() / 1000) + 3600));
+    await mkdir(join(nodeDir, 'await'));
+    await writeFile(join(nodeDir, 'await/demo_web-0'), '');
+    await utimes(join(nodeDir, 'await/demo_web-0'), new Date(), new Date(Date.now() + 3_600_000));
     await compileShim(join(scratch, 'runc'), nodeDir);
     await copyFile((await buildNative()).noop, join(scratch, 'real'));
     await copyFile(join(scratch, 'real'), join(nodeDir, 'real/runc'));

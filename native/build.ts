@@ -5,10 +5,14 @@ import { must } from '../build/run.ts';
 
 const folder = import.meta.dirname;
 const flags = ['-static', '-O2', '-s', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
-const shimSources = ['shim.c', 'runtime.c', 'admin.c', 'json.c'];
+/** What the shim is made of, in this folder. */
+export const shimSources = ['shim.c', 'identify.c'];
+const programs = ['hands', 'noop', 'tar'];
 
 export interface NativeBinaries {
   readonly shim: string;
+  /** The agent's, to reach into the node. */
+  readonly hands: string;
   readonly noop: string;
   /** For CRIU, in the place of tar. */
   readonly tar: string;
@@ -16,13 +20,13 @@ export interface NativeBinaries {
 
 /** Compiles the static binaries that run on nodes, or takes them from the cache. @throws Error with the compiler's words */
 export async function buildNative(): Promise<NativeBinaries> {
-  const files = [...shimSources, 'noop.c', 'tar.c', 'shim.h'].map((name) => join(folder, name));
+  const files = [...shimSources, 'shim.h', ...programs.map((name) => `${name}.c`)].map((name) => join(folder, name));
   const output = await cached('native', [...flags, ...(await contentsOf(files))], async (draft) => {
     await requirePackages(['musl-tools']);
     await must(['musl-gcc', ...flags, '-o', join(draft, 'shim'), ...shimSources], { cwd: folder });
-    for (const name of ['noop', 'tar']) await must(['musl-gcc', ...flags, '-o', join(draft, name), `${name}.c`], { cwd: folder });
+    for (const name of programs) await must(['musl-gcc', ...flags, '-o', join(draft, name), `${name}.c`], { cwd: folder });
   });
-  return { shim: join(output, 'shim'), noop: join(output, 'noop'), tar: join(output, 'tar') };
+  return { shim: join(output, 'shim'), hands: join(output, 'hands'), noop: join(output, 'noop'), tar: join(output, 'tar') };
 }
 
 /** The shim as nodes get it, but with another folder than theirs. */

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { must, type RunResult } from '../../build/run.ts';
+import { shimSources } from '../../native/build.ts';
 
 const native = join(import.meta.dirname, '../../native');
 let folder = '';
@@ -22,7 +23,7 @@ exit \${REAL_EXIT:-0}
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'shim-'));
   nodeDir = join(folder, 'node');
-  const sources = ['shim.c', 'runtime.c', 'admin.c', 'json.c'].map((name) => join(native, name));
+  const sources = shimSources.map((name) => join(native, name));
   const flags = ['-std=c11', '-D_GNU_SOURCE', '-g', '-O1', '-Wall', '-Wextra', '-Werror', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
   await must(['gcc', ...flags, `-DNODE_DIR="${nodeDir}"`, '-o', join(folder, 'runc'), ...sources]);
 }, 60_000);
@@ -63,11 +64,11 @@ async function bundleOf(type: 'container' | 'sandbox', name = 'main', pod = 'web
   await writeFile(join(folder, 'bundle/config.json'), JSON.stringify({ annotations }));
 }
 
+const awaited = (): string => join(nodeDir, 'await/demo_web-0');
+
 /** Awaits demo/web-0 with an agent that answers `create` as told. */
 async function awaitPod(onLine: (line: string, socket: Socket) => void, secondsLeft = 30): Promise<string[]> {
-  const pod = join(nodeDir, 'await/demo/web-0');
-  await mkdir(pod, { recursive: true });
-  await writeFile(join(pod, 'deadline'), String(Math.floor(Date.now() / 1000) + secondsLeft));
+  await mkdir(join(nodeDir, 'await'), { recursive: true });
   const lines: string[] = [];
   server = createServer((socket) => {
     let text = '';
@@ -82,7 +83,8 @@ async function awaitPod(onLine: (line: string, socket: Socket) => void, secondsL
       }
     });
   });
-  await new Promise<void>((resolve) => server?.listen(join(pod, 'agent.sock'), resolve));
+  await new Promise<void>((resolve) => server?.listen(awaited(), resolve));
+  await utimes(awaited(), new Date(), new Date(Date.now() + secondsLeft * 1000));
   return lines;
 }
 
@@ -109,30 +111,31 @@ test('sandboxes, and containers of other pods, go through while a pod is awaited
   expect((await call(createCall())).record).toEqual(createCall());
 });
 
-test('create of an awaited container becomes a restore with all global flags, and start of it does nothing', async () => {
+test('create of an awaited container becomes the restore that the agent tells, and start of a restored one does nothing', async () => {
   await bundleOf('container');
   const lines = await awaitPod((line, socket) => {
-    if (line.startsWith('create')) socket.write('restore\t1\tFROM_AGENT=yes it is\t--detach\t--image-path\t/images\n');
-    setTimeout(() => socket.write('created\t4321\n'), 100);
+    if (line.startsWith('create')) socket.write('restore\t1\tFROM_AGENT=yes it is\trunc\t--systemd-cgroup\trestore\t--image-path\t/images of it\tc0ffee\n');
+    setTimeout(() => socket.write('created\n'), 100);
   });
   await writeFile(join(nodeDir, 'real/runc'), recorder.replace('exit', 'sleep 1\nexit'));
   const { code, record } = await call(createCall());
   expect(code).toBe(0);
-  expect(lines[0]?.split('\t')).toEqual(['create', 'c0ffee', 'demo', 'web-0', '1234-abcd', 'main', join(folder, 'bundle')]);
-  expect(record).toEqual(['--root', '/r', '--log', join(folder, 'log.json'), '--systemd-cgroup', 'restore', '--detach', '--image-path', '/images', '--bundle', join(folder, 'bundle'), 'c0ffee', 'FROM_AGENT=yes it is']);
-  expect(await readFile(join(folder, 'pid'), 'utf8')).toBe('4321');
+  expect(lines[0]?.split('\t')).toEqual(['create', 'c0ffee', '1234-abcd', 'main', '6', 'runc', ...createCall()]);
+  expect(record).toEqual(['--systemd-cgroup', 'restore', '--image-path', '/images of it', 'c0ffee', 'FROM_AGENT=yes it is']);
   // The restore ends after its create was answered; the agent hears of it all the same.
   await expect.poll(() => lines.at(-1)).toBe('exited\tc0ffee\t0');
+  await mkdir(join(nodeDir, 'restored'));
+  await writeFile(join(nodeDir, 'restored/c0ffee'), '');
   const start = await call(['start', 'c0ffee']);
   expect(start).toMatchObject({ code: 0, record: [] });
   expect((await call(['start', 'c0ffee'])).record).toEqual(['start', 'c0ffee']);
 });
 
-test('a restore that fails before it was answered fails the create', async () => {
+test('a restore that fails before it was answered fails the create, in the words of the agent', async () => {
   await bundleOf('container');
-  const lines = await awaitPod((line, socket) => line.startsWith('create') && socket.write('restore\t0\t--detach\n'));
-  const { code } = await call(createCall(), { REAL_EXIT: '3' });
-  expect(code).toBe(1);
+  const lines = await awaitPod((line, socket) => socket.write(line.startsWith('create') ? 'restore\t0\trunc\trestore\n' : 'fail\tno such page\n'));
+  const { code, stderr } = await call(createCall(), { REAL_EXIT: '3' });
+  expect({ code, stderr }).toEqual({ code: 1, stderr: 'kubectl migrate: no such page\n' });
   await expect.poll(() => lines.at(-1)).toBe('exited\tc0ffee\t3');
 });
 
@@ -145,9 +148,9 @@ test('the agent can have a container made as it is, or refused, and the kubelet 
   await awaitPod((_line, socket) => socket.write('fail\tno "way" \\ at all\n'));
   const { code, record, stderr } = await call(createCall());
   expect({ code, record }).toEqual({ code: 1, record: [] });
-  expect(stderr).toContain('no "way" \\ at all');
+  expect(stderr).toBe("kubectl migrate: no 'way'   at all\n");
   const logged = (await readFile(join(folder, 'log.json'), 'utf8')).trim().split('\n').at(-1) ?? '';
-  expect(JSON.parse(logged)).toMatchObject({ level: 'error', msg: 'no "way" \\ at all' });
+  expect(JSON.parse(logged)).toEqual({ level: 'error', msg: "kubectl migrate: no 'way'   at all" });
 });
 
 test('an awaited container is never started by accident: no agent, no answer, no readable configuration', async () => {
@@ -155,10 +158,21 @@ test('an awaited container is never started by accident: no agent, no answer, no
   await awaitPod((_line, socket) => socket.destroy());
   expect(await call(createCall())).toMatchObject({ code: 1, record: [] });
   server?.close();
-  await rm(join(nodeDir, 'await/demo/web-0/agent.sock'), { force: true });
+  await writeFile(awaited(), '');
+  await utimes(awaited(), new Date(), new Date(Date.now() + 30_000));
   expect(await call(createCall())).toMatchObject({ code: 1, record: [] });
   await writeFile(join(folder, 'bundle/config.json'), '{"annotations": {');
   expect(await call(createCall())).toMatchObject({ code: 1, record: [] });
+});
+
+test('an agent that dies while the container is restored fails the create', async () => {
+  await bundleOf('container');
+  await awaitPod((_line, socket) => {
+    socket.write('restore\t0\trunc\trestore\n');
+    setTimeout(() => socket.destroy(), 100);
+  });
+  await writeFile(join(nodeDir, 'real/runc'), recorder.replace('exit', 'sleep 1\nexit'));
+  expect(await call(createCall())).toMatchObject({ code: 1 });
 });
 
 test('past its deadline an awaited container is refused once more, without asking', async () => {
@@ -173,7 +187,7 @@ test('the hook lets CRIU go on only when the agent says so', async () => {
   await symlink(join(folder, 'runc'), hook);
   const lines = await awaitPod((line, socket) => (line.includes('good') ? socket.write('ok\n') : socket.destroy()));
   const ask = async (action: string, container: string): Promise<number> => {
-    const env = { CRTOOLS_SCRIPT_ACTION: action, CRTOOLS_INIT_PID: '99', KUBECTL_MIGRATE_SOCKET: join(nodeDir, 'await/demo/web-0/agent.sock'), KUBECTL_MIGRATE_CONTAINER: container };
+    const env = { CRTOOLS_SCRIPT_ACTION: action, CRTOOLS_INIT_PID: '99', KUBECTL_MIGRATE_SOCKET: awaited(), KUBECTL_MIGRATE_CONTAINER: container };
     const child = spawn(hook, { argv0: hook, env: { ...env, KUBECTL_MIGRATE_DEADLINE: String(Math.floor(Date.now() / 1000) + 30), ASAN_OPTIONS: 'detect_leaks=0' } });
     return await new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)));
   };

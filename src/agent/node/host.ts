@@ -5,8 +5,8 @@ import type { Readable, Writable } from 'node:stream';
 export const hostProc = '/host/proc';
 /** The only folder that a migration makes on a node; it is gone when the last migration there has ended. */
 export const nodeDir = '/var/lib/kubectl-migrate';
-/** The static binary that enters the node's namespaces, and that stands in for the runtime (native/shim.c). */
-const shim = '/agent/shim';
+/** The static binary that enters the node's namespaces for us (native/hands.c). */
+const hands = '/agent/hands';
 
 /** The path under which a file of the node is seen from the helper's container. */
 export function onHost(path: string): string {
@@ -48,23 +48,8 @@ export async function runJailed(folder: string, command: readonly string[], opti
   return await run(['jail', hostProc, folder, ...command], { ...options, env: { PATH: `${nodeDir}/tools/bin`, ...options.env } });
 }
 
-/** Bind-mounts `source` over `target` on the node, once, however many migrations ask for it. */
-export async function mountOnHost(source: string, target: string): Promise<void> {
-  await mustSucceed(run(['mount', hostProc, source, target], {}), `cannot mount over ${target}`);
-}
-
-/** Takes that mount away, unless another migration on this node still awaits a pod. */
-export async function unmountOnHost(target: string): Promise<void> {
-  await mustSucceed(run(['unmount', hostProc, target], {}), `cannot unmount ${target}`);
-}
-
-async function mustSucceed(result: Promise<HostCommandResult>, what: string): Promise<void> {
-  const { code, stderr } = await result;
-  if (code !== 0) throw new Error(`${what}: ${stderr.trim() || `exit code ${code}`}`);
-}
-
 async function run(args: readonly string[], options: HostCommandOptions): Promise<HostCommandResult> {
-  const child = spawn(shim, args, {
+  const child = spawn(hands, args, {
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...options.env },
     stdio: [options.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   });

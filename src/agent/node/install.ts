@@ -6,6 +6,8 @@ import { nodeDir, onHost } from './host.ts';
 
 /** Where the staging folders lie. */
 export const migrationsDir = `${nodeDir}/migrations`;
+/** Where the shim finds the sockets of those who await a pod on this node, each named NAMESPACE_POD; others are drafts. */
+export const awaitDir = `${nodeDir}/await`;
 
 /** The staging folder of one migration on this node. */
 export function stagingDir(migration: string): string {
@@ -61,7 +63,7 @@ async function installOnce(path: string, make: (draft: string) => Promise<void>)
 export async function uninstall(migration: string): Promise<void> {
   await rm(onHost(stagingDir(migration)), { recursive: true, force: true });
   // A pod that a dead agent awaited here: the shim is still mounted, and needs the copy of the runtime.
-  if (existsSync(onHost(`${nodeDir}/await`)) && readdirSync(onHost(`${nodeDir}/await`)).length > 0) return;
+  if (existsSync(onHost(awaitDir)) && readdirSync(onHost(awaitDir)).some((name) => !name.startsWith('.'))) return;
   try {
     await rmdir(onHost(migrationsDir));
   } catch {

@@ -89,10 +89,10 @@ export class TargetMigration {
   async await(pod: AwaitedPodWithAddresses): Promise<void> {
     this.#awaited = pod;
     this.#barriers = new Barriers(pod.containers);
-    this.#standIn = await StandIn.mount(pod, {
+    this.#standIn = await StandIn.mount(this.#id, pod, {
       onCreate: (create) => this.#onCreate(create),
       onHook: (hook) => this.#onHook(hook),
-      onExited: (containerId, code) => void this.#onExited(containerId, code),
+      onExited: async (containerId, code) => this.#onExited(containerId, code),
     });
   }
 
@@ -205,14 +205,14 @@ export class TargetMigration {
 
   #onCreate(create: HeldCreate): void {
     const { containers, initContainers } = this.#required();
-    if (this.#phase === 'failed') return create.fail(`kubectl migrate: ${this.#failure}`);
+    if (this.#phase === 'failed') return create.fail(this.#failure);
     if (initContainers.includes(create.container)) {
       makeNoop(create.bundle);
       return create.pass();
     }
     // The kubelet tries again within a second after a failure: a second try must never start the program afresh.
     if (!containers.includes(create.container) || this.#started.has(create.container)) {
-      return create.fail(`kubectl migrate: container ${create.container} has been restored once already`);
+      return create.fail(`container ${create.container} has been restored once already`);
     }
     this.#held.set(create.container, create);
     if (this.#restorable.has(create.container)) void this.#restore(create);
@@ -317,7 +317,7 @@ export class TargetMigration {
     this.#failure = reason;
     this.#link?.send({ type: 'failed', message: reason });
     this.#barriers?.refuse();
-    for (const create of this.#held.values()) create.fail(`kubectl migrate: ${reason}`);
+    for (const create of this.#held.values()) create.fail(reason);
   }
 
   #receiving(): Receiver {

@@ -1,5 +1,8 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { plainSegment } from '../../protocol/names.ts';
+import { nodeDir, onHost } from '../node/host.ts';
+import { readCreateCall } from './create-call.ts';
 
 /** A `create` call of a container that we await, held open until we answer. */
 export interface HeldCreate {
@@ -32,8 +35,11 @@ export interface HeldHook {
 export interface ShimListener {
   onCreate: (create: HeldCreate) => void;
   onHook: (hook: HeldHook) => void;
-  /** The restore of a container has ended with runc's exit code; -1 when the shim vanished. */
-  onExited: (containerId: string, code: number) => void;
+  /**
+   * The restore of a container has ended with runc's exit code; -1 when the shim vanished. A `create` that has no answer
+   * when this settles is refused.
+   */
+  onExited: (containerId: string, code: number) => Promise<void>;
 }
 
 /**
@@ -45,7 +51,7 @@ export interface ShimListener {
 export async function serveShim(path: string, listener: ShimListener): Promise<Server> {
   const server = createServer((socket) => {
     let text = '';
-    let restoring: string | undefined;
+    const conversation = new Conversation(socket, listener);
     socket.setEncoding('utf8');
     socket.on('error', () => undefined);
     socket.on('data', (chunk: string) => {
@@ -53,14 +59,10 @@ export async function serveShim(path: string, listener: ShimListener): Promise<S
       for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
         const fields = text.slice(0, end).split('\t');
         text = text.slice(end + 1);
-        if (fields[0] === 'create') restoring = fields[1];
-        if (fields[0] === 'exited') restoring = undefined;
-        dispatch(fields, socket, listener);
+        conversation.hear(fields);
       }
     });
-    socket.on('close', () => {
-      if (restoring !== undefined) listener.onExited(restoring, -1);
-    });
+    socket.on('close', () => conversation.end());
   });
   rmSync(path, { force: true });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, () => resolve()));
@@ -68,30 +70,76 @@ export async function serveShim(path: string, listener: ShimListener): Promise<S
   return server;
 }
 
-function dispatch(fields: readonly string[], socket: Socket, listener: ShimListener): void {
-  const say = (...words: readonly string[]): void => {
-    if (!socket.destroyed) socket.write(`${words.map((word) => word.replace(/[\t\n]/g, ' ')).join('\t')}\n`);
-  };
-  const [verb, first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = fields;
-  if (verb === 'create') {
-    listener.onCreate({
-      containerId: first,
-      podUid: fourth,
-      container: fifth,
-      bundle: sixth,
-      pass: () => say('pass'),
-      fail: (message) => say('fail', message),
-      restore: (environment, options) => {
-        const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-        say('restore', String(variables.length), ...variables, ...options);
-      },
-      created: (pid) => say('created', String(pid)),
-    });
-  } else if (verb === 'hook') {
-    const action = hookActions.find((one) => one === first);
-    if (!action) return void socket.destroy();
-    listener.onHook({ container: third, action, pid: Number(second), release: () => say('ok'), refuse: () => socket.destroy() });
-  } else if (verb === 'exited') {
-    listener.onExited(first, Number(second));
+/** One connection of the shim's: a `create` and then the end of its restore, or a hook. */
+class Conversation {
+  readonly #socket: Socket;
+  readonly #listener: ShimListener;
+  #isAnswered = false;
+  #restoring: string | undefined;
+
+  constructor(socket: Socket, listener: ShimListener) {
+    this.#socket = socket;
+    this.#listener = listener;
+  }
+
+  hear([verb, ...fields]: readonly string[]): void {
+    if (verb === 'create') this.#create(fields);
+    else if (verb === 'hook') this.#hook(fields);
+    else if (verb === 'exited') this.#exited(Number(fields[1]));
+  }
+
+  end(): void {
+    if (this.#restoring !== undefined) this.#exited(-1);
+  }
+
+  #create([containerId = '', podUid = '', container = '', verb = '', ...words]: readonly string[]): void {
+    try {
+      const call = readCreateCall(words, Number(verb));
+      this.#listener.onCreate({
+        containerId,
+        podUid,
+        container,
+        bundle: call.bundle,
+        pass: () => this.#answer('pass'),
+        fail: (message) => this.#answer('fail', message),
+        restore: (environment, options) => {
+          this.#restoring = containerId;
+          const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+          this.#say('restore', String(variables.length), ...variables, ...call.asRestore(options));
+        },
+        created: (pid) => {
+          if (call.pidFile !== undefined) writeFileSync(onHost(call.pidFile), String(pid));
+          // By this the shim knows, at `start`, that there is nothing to start.
+          mkdirSync(onHost(`${nodeDir}/restored`), { recursive: true, mode: 0o700 });
+          writeFileSync(onHost(`${nodeDir}/restored/${plainSegment(containerId, 'container id')}`), '');
+          this.#answer('created');
+        },
+      });
+    } catch (error) {
+      this.#answer('fail', (error as Error).message);
+    }
+  }
+
+  #hook([name, pid = '', container = '']: readonly string[]): void {
+    const action = hookActions.find((one) => one === name);
+    if (!action) return void this.#socket.destroy();
+    this.#listener.onHook({ container, action, pid: Number(pid), release: () => this.#say('ok'), refuse: () => this.#socket.destroy() });
+  }
+
+  #exited(code: number): void {
+    const containerId = this.#restoring;
+    this.#restoring = undefined;
+    if (containerId === undefined) return;
+    void this.#listener.onExited(containerId, code).finally(() => this.#answer('fail', 'the container could not be restored'));
+  }
+
+  /** The `create` call returns with the first of these. */
+  #answer(...words: readonly string[]): void {
+    if (!this.#isAnswered) this.#say(...words);
+    this.#isAnswered = true;
+  }
+
+  #say(...words: readonly string[]): void {
+    if (!this.#socket.destroyed) this.#socket.write(`${words.map((word) => word.replace(/[\t\n]/g, ' ')).join('\t')}\n`);
   }
 }

@@ -1,40 +1,42 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { plainSegment } from '../../protocol/names.ts';
-import { mountOnHost, nodeDir, onHost, unmountOnHost } from '../node/host.ts';
+import { nodeDir, onHost, runOnHost } from '../node/host.ts';
+import { awaitDir } from '../node/install.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { serveShim, type ShimListener } from './shim-server.ts';
 
 /**
  * The stand-in for the node's container runtime (native/shim.c), mounted over it while a pod is awaited. It asks
- * whoever listens at the socket in the pod's folder, and refuses the pod's containers when nobody does.
+ * whoever listens at the pod's socket, and refuses the pod's containers when nobody does.
  */
 export class StandIn {
   /** The socket's path on the node. */
   readonly socket: string;
-  readonly #folder: string;
   readonly #runtime: string;
   readonly #server: Server;
 
-  private constructor(folder: string, runtime: string, server: Server) {
-    this.socket = `${folder}/agent.sock`;
-    this.#folder = folder;
+  private constructor(socket: string, runtime: string, server: Server) {
+    this.socket = socket;
     this.#runtime = runtime;
     this.#server = server;
   }
 
   /** @throws Error when the runtime is not found, or is covered by something that is not ours to share */
-  static async mount(pod: AwaitedName & { readonly deadlineSeconds: number }, listener: ShimListener): Promise<StandIn> {
+  static async mount(migration: string, pod: AwaitedName & { readonly deadlineSeconds: number }, listener: ShimListener): Promise<StandIn> {
     const runtime = await findRuntime();
     copyRuntime(runtime);
-    const folder = folderOf(pod);
-    mkdirSync(onHost(folder), { recursive: true, mode: 0o700 });
-    writeDeadline(folder, pod.deadlineSeconds);
-    const server = await serveShim(onHost(`${folder}/agent.sock`), listener);
-    const standIn = new StandIn(folder, runtime, server);
+    const socket = socketOf(pod);
+    mkdirSync(onHost(dirname(socket)), { recursive: true, mode: 0o700 });
+    // Made under a short name: a socket's path has room for 107 bytes, and those of namespaces and pods are as long as they are.
+    const draft = `${dirname(socket)}/.${migration}`;
+    const server = await serveShim(onHost(draft), listener);
+    setDeadline(draft, pod.deadlineSeconds);
+    renameSync(onHost(draft), onHost(socket));
+    const standIn = new StandIn(socket, runtime, server);
     try {
-      await mountOnHost(`${nodeDir}/shim`, runtime);
+      await setCover('cover', runtime);
       return standIn;
     } catch (error) {
       await standIn.unmount();
@@ -44,19 +46,19 @@ export class StandIn {
 
   /** The pod's containers are refused for so long, with or without this agent. */
   refuseFor(seconds: number): void {
-    writeDeadline(this.#folder, seconds);
+    setDeadline(this.socket, seconds);
   }
 
   /** Forgets the pod, and gives the runtime back unless another migration on this node awaits a pod. */
   async unmount(): Promise<void> {
     this.#server.close();
-    await forget(this.#folder, this.#runtime);
+    await forget(this.socket, this.#runtime);
   }
 }
 
 /** Forgets a pod that an agent which is dead awaited here. The node must know nothing of that pod any more. */
 export async function forgetPod(pod: AwaitedName): Promise<void> {
-  await forget(folderOf(pod), await findRuntime());
+  await forget(socketOf(pod), await findRuntime());
 }
 
 interface AwaitedName {
@@ -64,14 +66,22 @@ interface AwaitedName {
   readonly pod: string;
 }
 
-function folderOf({ namespace, pod }: AwaitedName): string {
-  return `${nodeDir}/await/${plainSegment(namespace, 'namespace')}/${plainSegment(pod, 'pod')}`;
+/** @throws Error when the names are too long for a file's name together */
+function socketOf({ namespace, pod }: AwaitedName): string {
+  const name = `${plainSegment(namespace, 'namespace')}_${plainSegment(pod, 'pod')}`;
+  if (name.length > 255) throw new Error(`the names of namespace ${namespace} and pod ${pod} are too long together`);
+  return `${awaitDir}/${name}`;
 }
 
-async function forget(folder: string, runtime: string): Promise<void> {
-  rmSync(onHost(folder), { recursive: true, force: true });
-  removeIfEmpty(onHost(dirname(folder)));
-  await unmountOnHost(runtime);
+async function forget(socket: string, runtime: string): Promise<void> {
+  rmSync(onHost(socket), { force: true });
+  await setCover('uncover', runtime);
+}
+
+/** Covers the runtime with the shim, once, however many migrations ask for it, or uncovers it when none awaits a pod any more. */
+async function setCover(verb: 'cover' | 'uncover', runtime: string): Promise<void> {
+  const { code, stderr } = await runOnHost([`${nodeDir}/shim`, verb, runtime]);
+  if (code !== 0) throw new Error(`cannot ${verb} ${runtime} on this node: ${stderr.trim() || `exit code ${code}`}`);
 }
 
 /**
@@ -88,14 +98,7 @@ function copyRuntime(runtime: string): void {
   copyFileSync(onHost(runtime), copy);
 }
 
-function writeDeadline(folder: string, secondsFromNow: number): void {
-  writeFileSync(onHost(`${folder}/deadline`), `${Math.floor(Date.now() / 1000) + secondsFromNow}\n`);
-}
-
-function removeIfEmpty(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // another pod of that namespace is awaited
-  }
+function setDeadline(socket: string, secondsFromNow: number): void {
+  const now = Date.now() / 1000;
+  utimesSync(onHost(socket), now, now + secondsFromNow);
 }

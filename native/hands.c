@@ -1,8 +1,5 @@
-// What the agent asks for from inside its own container: to run something in the node's namespaces, to run one of our
-// tools locked into a folder, and to put the shim over the runtime or take it away.
-
-#include "shim.h"
-#include <dirent.h>
+// What the agent asks for from inside its own container, and util-linux cannot do: to run something in the node's namespaces where
+// its own lie below them, or out of reach of its own cgroup's end, or locked into a folder.
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -10,16 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#ifndef NODE_DIR
+#define NODE_DIR "/var/lib/kubectl-migrate"
+#endif
+
 static int fail(const char *what) {
-  fprintf(stderr, "shim: %s: %s\n", what, strerror(errno));
+  fprintf(stderr, "hands: %s: %s\n", what, strerror(errno));
   return 1;
 }
 
@@ -74,7 +73,7 @@ static int run(char **command, int outlives_us) {
     if (!outlives_us)
       prctl(PR_SET_PDEATHSIG, SIGKILL);
     execvp(command[0], command);
-    fprintf(stderr, "shim: %s: %s\n", command[0], strerror(errno));
+    fprintf(stderr, "hands: %s: %s\n", command[0], strerror(errno));
     _exit(errno == ENOENT ? 127 : 126);
   }
   signal(SIGTERM, pass_on);
@@ -121,99 +120,7 @@ static int jail(const char *proc, const char *folder, char **command) {
   return run(command, 0);
 }
 
-static int lock(void) {
-  int file = open(NODE_DIR "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file >= 0 && flock(file, LOCK_EX)) {
-    close(file);
-    return -1;
-  }
-  return file;
-}
-
-static int same_file(const char *one, const char *other) {
-  struct stat a, b;
-  return !stat(one, &a) && !stat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-static int deadline_passed(const char *folder) {
-  char path[1024], text[32] = "";
-  snprintf(path, sizeof path, "%s/deadline", folder);
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0)
-    return 0; // being made just now
-  ssize_t length = read(file, text, sizeof text - 1);
-  close(file);
-  return length > 0 && strtoll(text, NULL, 10) < (long long)time(NULL);
-}
-
-int awaited_pods(void) {
-  int found = 0;
-  DIR *namespaces = opendir(NODE_DIR "/await");
-  for (struct dirent *one; namespaces && (one = readdir(namespaces));) {
-    char path[600];
-    if (one->d_name[0] == '.')
-      continue;
-    snprintf(path, sizeof path, NODE_DIR "/await/%s", one->d_name);
-    DIR *pods = opendir(path);
-    for (struct dirent *pod; pods && (pod = readdir(pods));) {
-      char folder[1000];
-      if (pod->d_name[0] == '.')
-        continue;
-      snprintf(folder, sizeof folder, "%s/%s", path, pod->d_name);
-      found = deadline_passed(folder) && found != 1 ? 2 : 1;
-    }
-    if (pods)
-      closedir(pods);
-  }
-  if (namespaces)
-    closedir(namespaces);
-  return found;
-}
-
-// Whether somebody waits is asked under the lock, and an agent makes its folder before it mounts: so an agent that
-// found the shim in place cannot lose it to one that is just leaving.
-int unmount_if_idle(const char *target) {
-  int held = lock();
-  int result = 0;
-  if (awaited_pods() != 1) {
-    for (int i = 0; i < 16 && same_file(NODE_DIR "/shim", target); i++)
-      if (umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW)) {
-        result = fail(target);
-        break;
-      }
-  }
-  if (held >= 0)
-    close(held);
-  return result;
-}
-
-// Somebody has removed our folder, and with it the copy of the runtime, from under us: the node gets its runtime back.
-int uncover(char *path, size_t size) {
-  struct stat self, found;
-  ssize_t length = readlink("/proc/self/exe", path, size - 1);
-  if (length <= 0 || stat("/proc/self/exe", &self))
-    return -1;
-  path[length] = 0;
-  char *mark = strstr(path, " (deleted)"); // as we are: only the mount keeps us
-  if (mark)
-    *mark = 0;
-  for (int i = 0; i < 16 && !umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW); i++)
-    ;
-  return !stat(path, &found) && (found.st_ino != self.st_ino || found.st_dev != self.st_dev) ? 0 : -1;
-}
-
-static int mount_over(const char *source, const char *target) {
-  int held = lock();
-  if (held < 0)
-    return fail(NODE_DIR "/lock");
-  int result = 0;
-  if (!same_file(source, target) && mount(source, target, NULL, MS_BIND, NULL))
-    result = fail(target);
-  close(held);
-  return result;
-}
-
-int admin(int argc, char **argv) {
+int main(int argc, char **argv) {
   if (argc >= 4 && !strcmp(argv[1], "enter"))
     return enter(argv[2]) ? 1 : run(argv + 3, 0);
   if (argc >= 4 && !strcmp(argv[1], "outlive")) {
@@ -226,10 +133,6 @@ int admin(int argc, char **argv) {
   }
   if (argc >= 5 && !strcmp(argv[1], "jail"))
     return jail(argv[2], argv[3], argv + 4);
-  if (argc == 5 && !strcmp(argv[1], "mount"))
-    return enter(argv[2]) ? 1 : mount_over(argv[3], argv[4]);
-  if (argc == 4 && !strcmp(argv[1], "unmount"))
-    return enter(argv[2]) ? 1 : unmount_if_idle(argv[3]);
-  fprintf(stderr, "usage: shim enter|outlive PROC PROG ARGS | jail PROC DIR PROG ARGS | mount PROC SRC DST | unmount PROC DST\n");
+  fprintf(stderr, "usage: hands enter|outlive PROC PROG ARGS | jail PROC DIR PROG ARGS\n");
   return 2;
 }
