@@ -88,7 +88,7 @@ function handlers(source: SourceMigration, target: TargetMigration, migration: s
       await source.kill();
       return null;
     },
-    'source.rescue': async (pod) => ({ state: await source.rescue(pod) }),
+    'source.rescue': async ({ targetNeverRan, ...pod }) => ({ state: await source.rescue(pod, targetNeverRan) }),
     'source.abort': async () => ({ state: await source.abort(new Error('the migration was aborted')) }),
     'target.inspect': async () => target.inspect(),
     'target.listen': async ({ key, containers }) => target.listen(key, containers),
@@ -100,7 +100,7 @@ function handlers(source: SourceMigration, target: TargetMigration, migration: s
     'target.finished': async () => target.finished(),
     'target.abort': async () => {
       target.abort('the migration was aborted');
-      return null;
+      return { isRunning: target.isRunning };
     },
     'cleanup': async () => {
       source.close();

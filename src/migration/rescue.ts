@@ -14,11 +14,12 @@ const deadlineMs = 240_000;
  * Puts a new agent on the source's node in the place of one that died. It lets the pod run, if the commit record allows,
  * and then removes what the dead one left on the node.
  *
+ * @param targetNeverRan the target agent's own word, with which the record does not count
  * @returns `committed` when the target has taken over: the source stays frozen, and its record where it is
  */
-export async function rescueSource(prepared: Pick<Prepared, 'home' | 'plan' | 'request' | 'podOnNode'>): Promise<'running' | 'committed'> {
+export async function rescueSource(prepared: Pick<Prepared, 'home' | 'plan' | 'request' | 'podOnNode'>, targetNeverRan = false): Promise<'running' | 'committed'> {
   return await onSource(prepared, async (session) => {
-    const { state } = await session.call('source.rescue', prepared.podOnNode, 130_000);
+    const { state } = await session.call('source.rescue', { ...prepared.podOnNode, targetNeverRan }, 130_000);
     if (state === 'running') await session.call('cleanup', null, 20_000);
     return state;
   });

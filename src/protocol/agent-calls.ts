@@ -68,8 +68,11 @@ export interface AgentCalls {
   'source.connect': { params: { host: string; port: number; key: string }; result: null };
   'source.precopy': { params: null; result: { bytes: number } };
   'source.checkpoint': { params: null; result: CheckpointResult };
-  /** For an agent that takes over from one that died: lets the pod run again unless the target may run. */
-  'source.rescue': { params: PodOnNode; result: { state: 'running' | 'committed' } };
+  /**
+   * For an agent that takes over from one that died: lets the pod run again unless the target may run. With the target's own
+   * word that it never ran and never will (`target.abort`), a commit that did not get there is taken back.
+   */
+  'source.rescue': { params: PodOnNode & { targetNeverRan: boolean }; result: { state: 'running' | 'committed' } };
   'source.kill': { params: null; result: null };
   'source.abort': { params: null; result: { state: 'running' | 'committed' } };
   'target.inspect': { params: null; result: { facts: NodeFacts } };
@@ -77,6 +80,7 @@ export interface AgentCalls {
   'target.await': { params: AwaitedPod & { addresses: readonly string[] }; result: null };
   'target.armed': { params: { deadlineMs: number }; result: { podUid: string } };
   'target.finished': { params: null; result: { notes: readonly string[] } };
-  'target.abort': { params: null; result: null };
+  /** Gives up for good, unless the pod runs there; after `false` it never will. */
+  'target.abort': { params: null; result: { isRunning: boolean } };
   'cleanup': { params: null; result: null };
 }

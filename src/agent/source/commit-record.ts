@@ -1,8 +1,11 @@
-import { closeSync, fsyncSync, openSync, readFileSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, readdirSync, renameSync, writeSync } from 'node:fs';
 import { onHost } from '../node/host.ts';
 import { migrationsDir, stagingDir } from '../node/install.ts';
 
-/** What was decided about a source for good; the file can be made only once, so whoever comes second finds it decided. */
+/**
+ * What was decided about a source for good; the file can be made only once, so whoever comes second finds it decided. The one
+ * way back is {@link revokeCommit}.
+ */
 type Decision = 'committed' | 'aborted';
 
 /**
@@ -20,6 +23,21 @@ export function abortUnlessCommitted(migration: string, podUid: string): Decisio
   return decide(migration, 'aborted', podUid);
 }
 
+/**
+ * Takes back a commit of which the target does not know: its agent has told that it never ran, and that it would not any
+ * more. Nobody else may know that.
+ */
+export function revokeCommit(migration: string, podUid: string): void {
+  const path = onHost(`${stagingDir(migration)}/decision`);
+  const draft = openSync(`${path}.draft`, 'w', 0o600);
+  try {
+    write(draft, { decision: 'aborted', migration, pod: podUid });
+  } finally {
+    closeSync(draft);
+  }
+  renameSync(`${path}.draft`, path);
+}
+
 function decide(migration: string, decision: Decision, podUid: string): Decision {
   const path = onHost(`${stagingDir(migration)}/decision`);
   let record: number;
@@ -31,12 +49,16 @@ function decide(migration: string, decision: Decision, podUid: string): Decision
     return readFileSync(path, 'utf8').includes('"aborted"') ? 'aborted' : 'committed';
   }
   try {
-    writeSync(record, `${JSON.stringify({ decision, migration, pod: podUid, at: new Date().toISOString() })}\n`);
-    fsyncSync(record);
+    write(record, { decision, migration, pod: podUid });
   } finally {
     closeSync(record);
   }
   return decision;
+}
+
+function write(file: number, record: { decision: Decision; migration: string; pod: string }): void {
+  writeSync(file, `${JSON.stringify({ ...record, at: new Date().toISOString() })}\n`);
+  fsyncSync(file);
 }
 
 /** The migration that has handed that pod over for good, if there was one: its processes here must never run again. */

@@ -11,7 +11,7 @@ import { connectToPeer, PeerLink } from '../peer/link.ts';
 import type { NodeContainer } from '../runc/container.ts';
 import { foreignProcesses, freeze, isFrozen, thaw, untilFrozen } from '../runc/freezer.ts';
 import { findRuntime } from '../runc/runtime.ts';
-import { abortUnlessCommitted, writeCommitRecord } from './commit-record.ts';
+import { abortUnlessCommitted, revokeCommit, writeCommitRecord } from './commit-record.ts';
 import { prepareDump, untilNoDump, type Dump } from './dump.ts';
 import { inspect } from './inspect.ts';
 import { PodFiles } from './pod-files.ts';
@@ -141,13 +141,16 @@ export class SourceMigration {
 
   /**
    * Takes over from an agent that died while the pod stood still: only the commit record tells how far it got.
+   *
+   * @param targetNeverRan the target's word that the commit did not get there, and that it takes none any more
    */
-  async rescue(ref: PodOnNode): Promise<'running' | 'committed'> {
+  async rescue(ref: PodOnNode, targetNeverRan: boolean): Promise<'running' | 'committed'> {
     await install(this.#id);
     await untilNoDump(this.#id);
     this.#ref = ref;
     const { containers } = await this.#look();
-    if (abortUnlessCommitted(this.#id, ref.uid) === 'committed') {
+    if (targetNeverRan) revokeCommit(this.#id, ref.uid);
+    else if (abortUnlessCommitted(this.#id, ref.uid) === 'committed') {
       this.#state = 'committed';
       return 'committed';
     }

@@ -127,9 +127,13 @@ export class TargetMigration {
     return { notes };
   }
 
-  /** Gives up: containers that wait are not created, CRIUs that wait kill what they restored. Not after the commit. */
+  /** Gives up, for good: containers that wait are not created, CRIUs that wait kill what they restored. Not after the commit. */
   abort(reason: string): void {
     this.#fail(reason);
+  }
+
+  get isRunning(): boolean {
+    return this.#phase === 'running';
   }
 
   get isAwaiting(): boolean {
@@ -302,17 +306,20 @@ export class TargetMigration {
     if (container === undefined) return;
     if (code !== 0) {
       const log = onHost(`${stagingDir(this.#id)}/work-${container}/restore.log`);
-      return this.#fail(`cannot restore container ${container}: ${(await firstError(log)) ?? `runc exited with ${code}`}`);
+      const reason = `cannot restore container ${container}: ${(await firstError(log)) ?? `runc exited with ${code}`}`;
+      this.#finished.reject(new Error(reason));
+      return this.#fail(reason);
     }
     this.#spans.leave(container);
     this.#exited.add(container);
     if (this.#exited.size === this.#required().containers.length) this.#finished.resolve();
   }
 
+  /** Without effect once the pod runs here: then nobody else is needed, neither the source's agent nor the CLI. */
   #fail(reason: string): void {
+    if (this.#phase === 'failed' || this.#phase === 'running') return;
     this.#armed.reject(new Error(reason));
     this.#finished.reject(new Error(reason));
-    if (this.#phase === 'failed' || this.#phase === 'running') return;
     this.#phase = 'failed';
     this.#failure = reason;
     this.#link?.send({ type: 'failed', message: reason });

@@ -41,9 +41,10 @@ export async function checkpoint(
   } catch (error) {
     const heardMs = performance.now() - start;
     if ((await stateOfSource(standby)) === 'running') throw error;
-    undo.forget();
     // The source committed, or can tell nothing any more. If the target runs, it has had the source's word for it.
     const confirmed = await target.call('target.finished', null, 20_000).catch(() => undefined);
+    if (!confirmed && (await isTakenBack(standby))) throw error;
+    undo.forget();
     if (!confirmed) throw inDoubt(standby, error as Error);
     clock.ignoreStop();
     return { frozenMs: heardMs, notes: [...confirmed.notes, `the frozen time is an upper bound: ${(error as Error).message}`] };
@@ -87,6 +88,13 @@ async function askAgain({ home, source }: Standby): Promise<'running' | 'committ
   const session = await openSession(home, source.pod, AbortSignal.timeout(10_000));
   const { state } = await session.call('source.abort', null, 130_000).finally(() => session.close());
   return state;
+}
+
+/** A commit that did not get to the target: when that gives its word that it never ran, and never will, the source may. */
+async function isTakenBack(standby: Standby): Promise<boolean> {
+  const { isRunning } = await standby.target.call('target.abort', null, 10_000).catch(() => ({ isRunning: true }));
+  if (isRunning) return false;
+  return (await rescueSource(standby, true).catch(() => 'unknown')) === 'running';
 }
 
 function inDoubt({ plan, shadowPod }: Standby, cause: Error): MigrateError {
