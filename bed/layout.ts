@@ -24,6 +24,8 @@ export interface BedNode {
   readonly isControlPlane: boolean;
   /** How far its monotonic clock is ahead of the machine's, seconds: real machines differ by their uptimes. */
   readonly clockOffset: number;
+  /** Where containerd is told that its runtime is, as on nodes of k3s and others; without it containerd looks for runc itself. */
+  readonly runtime?: string;
 }
 
 export const bridgeAddress = '10.77.0.1';
@@ -36,7 +38,7 @@ export const clusters: readonly Cluster[] = [
 export const nodes: readonly BedNode[] = [
   { name: 'home-1', cluster: 'home', address: '10.77.0.11', podCidr: '10.101.1.0/24', isControlPlane: true, clockOffset: 0 },
   { name: 'away-1', cluster: 'away', address: '10.77.0.21', podCidr: '10.102.1.0/24', isControlPlane: true, clockOffset: 0 },
-  { name: 'away-2', cluster: 'away', address: '10.77.0.22', podCidr: '10.102.2.0/24', isControlPlane: false, clockOffset: 500_000 },
+  { name: 'away-2', cluster: 'away', address: '10.77.0.22', podCidr: '10.102.2.0/24', isControlPlane: false, clockOffset: 500_000, runtime: '/opt/runtime/bin/runc-of-this-node' },
 ];
 
 /** Namespace of the offloaded workloads; it has the same name in both clusters. */

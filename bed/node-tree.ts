@@ -1,9 +1,10 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { requirePackages } from '../build/apt.ts';
 import { cached, contentsOf } from '../build/cache.ts';
 import { debianTree } from '../build/debian-tree.ts';
 import { must } from '../build/run.ts';
+import type { BedNode } from './layout.ts';
 
 /** What a node's file system holds. CRIU is there for the benchmark's other ways; kubectl migrate brings its own. */
 const packages = [
@@ -39,7 +40,11 @@ export async function machineCures(): Promise<string> {
 }
 
 /** Fills a node's own layer before its first start. */
-export async function furnishNode(upper: string): Promise<void> {
+export async function furnishNode(upper: string, { runtime }: BedNode): Promise<void> {
+  if (runtime !== undefined) {
+    await mkdir(join(upper, dirname(runtime)), { recursive: true });
+    await copyFile(join(await nodeTree(), 'usr/sbin/runc'), join(upper, runtime));
+  }
   await mkdir(join(upper, 'usr/local/lib'), { recursive: true });
   await copyFile(join(await machineCures(), 'rlimits.so'), join(upper, 'usr/local/lib/kmbed-rlimits.so'));
   await mkdir(join(upper, 'etc'), { recursive: true });

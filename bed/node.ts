@@ -16,7 +16,7 @@ export async function startNode(node: BedNode): Promise<void> {
   for (const folder of ['upper', 'work', 'root', 'containerd', 'kubelet', 'log', 'config/cni']) {
     await mkdir(join(state, folder), { recursive: true });
   }
-  await furnishNode(join(state, 'upper'));
+  await furnishNode(join(state, 'upper'), node);
   await configure(node, join(state, 'config'));
   makeCgroups(node);
   const clock = node.clockOffset > 0 ? ['--monotonic', String(node.clockOffset), '--boottime', String(node.clockOffset)] : [];
@@ -39,7 +39,7 @@ async function configure(node: BedNode, folder: string): Promise<void> {
   const pki = pkiDir(node.cluster);
   await copyFile(join(pki, 'admin.kubeconfig'), join(folder, 'kubeconfig'));
   await copyFile(join(pki, 'ca.crt'), join(folder, 'ca.crt'));
-  await writeFile(join(folder, 'containerd.toml'), containerdConfig);
+  await writeFile(join(folder, 'containerd.toml'), containerdConfig(node));
   const network = {
     cniVersion: '1.0.0',
     name: 'pods',
@@ -59,7 +59,7 @@ async function configure(node: BedNode, folder: string): Promise<void> {
 }
 
 // Writing oom_score_adj below the current one needs CAP_SYS_RESOURCE, which not every machine gives to root.
-const containerdConfig = `version = 3
+const containerdConfig = ({ runtime }: BedNode): string => `version = 3
 [grpc]
   address = "/run/containerd/containerd.sock"
 [plugins.'io.containerd.cri.v1.runtime']
@@ -70,6 +70,9 @@ const containerdConfig = `version = 3
   conf_dir = '/node/cni'
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "registry.k8s.io/pause:3.10"
+${runtime === undefined ? '' : `[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+  runtime_type = 'io.containerd.runc.v2'
+  options = { BinaryName = '${runtime}' }`}
 `;
 
 const kubeletConfig = {

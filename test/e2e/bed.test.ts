@@ -78,6 +78,12 @@ test('the monotonic clock of one node is far from the others', async () => {
   expect((await uptime('away-2')) - (await uptime('away-1'))).toBeGreaterThan(400_000);
 });
 
+test('the runtime of one node is not where the others have theirs', async () => {
+  const inUse = async (node: string): Promise<string> => (await run(bed('node', node, '--', 'sh', '-c', 'cat /run/containerd/io.containerd.runtime.v2.task/k8s.io/*/options.json'))).stdout;
+  expect(await inUse('away-2')).toContain('runc-of-this-node');
+  expect(await inUse('away-1')).not.toContain('runc-of-this-node');
+});
+
 test('a bed whose processes have all died, and an up that was killed midway, are found, cleared away and made again', async () => {
   const processes = await recordedProcesses();
   for (const { pid } of processes) process.kill(pid, 'SIGKILL');
