@@ -10,9 +10,10 @@ const controlSocket = '/agent/control.sock';
  * `agent.mjs serve MIGRATION` is the helper's main process. `agent.mjs attach` is what the CLI runs by exec: it joins
  * its own standard input and output to the agent. `agent.mjs connect HOST PORT` joins them to a TCP connection, for a
  * CLI that cannot reach the peer's API server itself. `agent.mjs stage FOLDER` puts the no-op program there.
- * `agent.mjs sweep MIGRATION NAMESPACE POD` clears away what the target agent of a migration left when it died.
+ * `agent.mjs sweep MIGRATION NAMESPACE POD moved|given-up` clears away what the target agent of a migration left when it
+ * died.
  */
-const [verb, first = '', second = '', third = ''] = process.argv.slice(2);
+const [verb, first = '', second = '', third = '', fourth = ''] = process.argv.slice(2);
 if (verb === 'serve') {
   await serveAgent(controlSocket, first);
 } else if (verb === 'attach' || verb === 'connect') {
@@ -24,11 +25,11 @@ if (verb === 'serve') {
   socket.on('close', () => process.exit());
   process.stdin.pipe(socket).pipe(process.stdout);
 } else if (verb === 'sweep') {
-  await sweep(first, second, third);
+  await sweep(first, second, third, { hasMoved: fourth === 'moved' });
 } else if (verb === 'stage') {
   copyFileSync('/agent/noop', `${first}/noop`);
   chmodSync(`${first}/noop`, 0o755);
 } else {
-  process.stderr.write('usage: agent stage FOLDER | serve MIGRATION | sweep MIGRATION NAMESPACE POD | attach | connect HOST PORT\n');
+  process.stderr.write('usage: agent stage FOLDER | serve MIGRATION | sweep MIGRATION NAMESPACE POD moved|given-up | attach | connect HOST PORT\n');
   process.exitCode = 2;
 }

@@ -47,12 +47,18 @@ async function onSource<T>({ home, plan, request }: Pick<Prepared, 'home' | 'pla
 /**
  * Removes what a target agent that died left on its node. The way to that very node is a ShadowPod made by hand: Liqo does
  * not hand on a pod's wishes for a place. It has to do without exec, which Liqo's credential allows by POST alone, and
- * WebSockets begin with GET. The awaited pod must be gone by then.
+ * WebSockets begin with GET.
  *
  * @param remote the peer's API server
+ * @param outcome `moved` when the pod runs there, all of it; `given-up` when its ShadowPod is gone
  */
-export async function sweepTarget(remote: KubeConnection, { plan, request }: Pick<Prepared, 'plan' | 'request'>, node: string): Promise<void> {
-  const { metadata, spec } = targetSweeper(plan, plan.id, request.agentImage, node);
+export async function sweepTarget(
+  remote: KubeConnection,
+  { plan, request }: Pick<Prepared, 'plan' | 'request'>,
+  node: string,
+  outcome: 'moved' | 'given-up',
+): Promise<void> {
+  const { metadata, spec } = targetSweeper(plan, plan.id, request.agentImage, node, outcome);
   const name = uniqueName(metadata.name);
   const labels = { ...metadata.labels, [originLabel]: plan.peer.homeClusterId };
   const shadow = { apiVersion: 'offloading.liqo.io/v1beta1', kind: 'ShadowPod', metadata: { name, namespace: plan.twinNamespace, labels }, spec: { pod: spec } };

@@ -97,7 +97,13 @@ describe('before the commit the source runs on, and nothing is left', () => {
   test('when somebody deletes a helper', async () => {
     const running = await startMigration('steady');
     await running.sees('standby ...');
+    const hold = await holdRestored();
+    await hold.untilHeld();
     await mustKubectl('home', 'delete', 'pods', '-l', 'kubectl-migrate/role=target', '--wait=false');
+    // It takes a while until the peer hears of it.
+    const endsAt = async (): Promise<string> => mustKubectl('away', 'get', 'pods', '-l', 'kubectl-migrate/role=target', '-o', 'jsonpath={.items[*].metadata.deletionTimestamp}');
+    await expect.poll(endsAt, { timeout: 20_000 }).not.toBe('');
+    await hold.letGo();
     await expectTakenBack(running, /somebody ended a helper pod|agent/);
   });
 
@@ -205,6 +211,25 @@ describe('after the commit the pod moves', () => {
     }
     expect(await running.result).toMatchObject({ code: 0 });
     await expectMoved('unheard', old);
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
+  test('though the target agent dies when all runs there, and cannot clean up', async ({ start }) => {
+    await start(podOf('unswept', ['ticker', '16', '20']));
+    const old = await followLogs('unswept');
+    const running = await startMigration('unswept');
+    const servers = (await recordedProcesses()).filter(({ name }) => name.endsWith('-apiserver'));
+    await running.sees('cutover ...');
+    for (const { pid } of servers) process.kill(pid, 'SIGSTOP');
+    try {
+      await onTargets(killAgents);
+    } finally {
+      for (const { pid } of servers) process.kill(pid, 'SIGCONT');
+    }
+    const { code, stdout, stderr } = await running.result;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('is left') as string });
+    expect(stdout).toContain('migrated');
+    await expectMoved('unswept', old);
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 

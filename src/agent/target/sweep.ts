@@ -8,12 +8,12 @@ const goneDeadlineSeconds = 30;
 /**
  * Clears away what a target agent left on this node when it died.
  *
- * @throws Error while the node still has the pod: given back, the runtime would start it from nothing
+ * @param outcome whether the pod runs here, all of it; else its object at the peer is gone by now
+ * @throws Error while the node still has a pod that did not move: given back, the runtime would start it from nothing
  */
-export async function sweep(migration: string, namespace: string, pod: string): Promise<void> {
+export async function sweep(migration: string, namespace: string, pod: string, outcome: { readonly hasMoved: boolean }): Promise<void> {
   await install(migration);
-  // Its object is gone already, or this would not run.
-  for (let second = 0; hasSandbox(namespace, pod); second++) {
+  for (let second = 0; !outcome.hasMoved && hasSandbox(namespace, pod); second++) {
     if (second === goneDeadlineSeconds) throw new Error(`pod ${namespace}/${pod} is still on this node`);
     await delay(1000);
   }

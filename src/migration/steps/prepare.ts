@@ -58,7 +58,7 @@ export async function prepare(
   say('looking at both nodes');
   const remote = (await reachDirectly(home, plan.peer, signal)) ?? (await reachThrough(home, plan.peer, sourcePod, signal));
   const twin = await remote.get<Pod>(`/api/v1/namespaces/${plan.twinNamespace}/pods/${targetPod.metadata.name}`, signal);
-  sweep = async () => sweepTarget(remote, { plan, request }, twin.spec.nodeName ?? '');
+  sweep = async () => sweepTarget(remote, { plan, request }, twin.spec.nodeName ?? '', 'given-up');
   const [inspection, there] = await Promise.all([
     source.call('source.inspect', podOnNode, 60_000),
     target.call('target.inspect', null, 60_000),
