@@ -17,3 +17,5 @@ export const schedulingLabel = 'liqo.io/scheduling-enabled';
 export const managedByLabel = 'app.kubernetes.io/managed-by';
 export const managedByValue = 'kubectl-migrate';
 export const migrationLabel = 'kubectl-migrate/migration';
+/** On helper pods: the name of the pod that is moved. No label, whose values are shorter than names may be. */
+export const movedPodAnnotation = 'kubectl-migrate/pod';

@@ -1,5 +1,5 @@
 import type { Container, Pod } from '../kube/types.ts';
-import { apiServerSupportAnnotation, managedByLabel, managedByValue, migrationLabel, virtualNodeToleration } from '../liqo/names.ts';
+import { apiServerSupportAnnotation, managedByLabel, managedByValue, migrationLabel, movedPodAnnotation, virtualNodeToleration } from '../liqo/names.ts';
 import { imageAtPeer, type Pins } from './images.ts';
 import type { Plan } from './plan.ts';
 
@@ -56,7 +56,7 @@ export function targetHelper(plan: Plan, migration: string, image: string, pins:
     volumeMounts: [...(agent.volumeMounts ?? []), staged],
     lifecycle: { postStart: { exec: { command: [...agentCommand, 'stage', staged.mountPath] } } },
   });
-  pod.metadata.annotations = { [apiServerSupportAnnotation]: 'disabled' };
+  pod.metadata.annotations = { ...pod.metadata.annotations, [apiServerSupportAnnotation]: 'disabled' };
   pod.spec.volumes = [...(pod.spec.volumes ?? []), { name: 'noop', emptyDir: {} }];
   pod.spec.containers = [...pod.spec.containers.map(staging), ...pulling];
   return pod;
@@ -70,6 +70,7 @@ function helper(plan: Plan, migration: string, image: string, role: 'source' | '
       name: helperName(migration, role),
       namespace: plan.report.namespace,
       labels: { [managedByLabel]: managedByValue, [migrationLabel]: migration, 'kubectl-migrate/role': role },
+      annotations: { [movedPodAnnotation]: plan.pod.metadata.name },
     },
     spec: {
       restartPolicy: 'Never',

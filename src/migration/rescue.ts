@@ -61,7 +61,7 @@ export async function sweepTarget(
   const { metadata, spec } = targetSweeper(plan, plan.id, request.agentImage, node, outcome);
   const name = uniqueName(metadata.name);
   const labels = { ...metadata.labels, [originLabel]: plan.peer.homeClusterId };
-  const shadow = { apiVersion: 'offloading.liqo.io/v1beta1', kind: 'ShadowPod', metadata: { name, namespace: plan.twinNamespace, labels }, spec: { pod: spec } };
+  const shadow = { apiVersion: 'offloading.liqo.io/v1beta1', kind: 'ShadowPod', metadata: { ...metadata, name, namespace: plan.twinNamespace, labels }, spec: { pod: spec } };
   const collection = `/apis/offloading.liqo.io/v1beta1/namespaces/${plan.twinNamespace}/shadowpods`;
   try {
     await remote.create(collection, shadow);
