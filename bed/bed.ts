@@ -35,10 +35,11 @@ export async function up(say: Say): Promise<void> {
   };
   await stage('Programs of the clusters', async () => Promise.all([goTools('helm'), goTools('krew')]).then(async () => goTools('liqo')).then(async () => goTools('kubernetes')));
   await stage('File tree of the nodes', async () => Promise.all([nodeTree(), machineCures()]));
-  const images = await stage('Images', async () => [...(await bedImages()), await buildAgentImage()]);
+  const images = await stage('Images', bedImages);
+  const agentImage = await stage('Agent image', buildAgentImage);
   const problem = await whatIsMissing();
   if (problem === undefined) {
-    await stage('Images onto the nodes', async () => loadImages(images));
+    await stage('Images onto the nodes', async () => loadImages([...images, agentImage]));
     await linkPrograms();
     say('the bed is up');
     return;
@@ -56,7 +57,8 @@ export async function up(say: Say): Promise<void> {
   await stage('Nodes', async () => Promise.all(nodes.map(startNode)));
   await stage('Images onto the nodes', async () => loadImages(images));
   await stage('Nodes ready', untilNodesReady);
-  await stage('Liqo', async () => Promise.all(clusters.map(installLiqo)));
+  // The installation mostly waits, and needs nothing of ours.
+  await stage('Liqo, and the agent image onto the nodes', async () => Promise.all([...clusters.map(installLiqo), loadImages([agentImage])]));
   await stage('Peering', peerClusters);
   await linkPrograms();
   await writeFile(completeFile, '');
