@@ -3,26 +3,22 @@ import { Order } from './test/order.ts';
 
 const reporters = ['default', './test/closing-line.ts'];
 
-// Two kinds of tests: those of pure parts, and those on the bed, one after the other because they share its nodes.
+/** Those that disturb the whole bed (agents are killed, networks cut, servers stopped), count on its quiet, or load it fully. */
+const alone = ['carried', 'mishaps', 'taken-back', 'targets', 'bed'].map((name) => `test/e2e/${name}.test.ts`);
+// The limits are not the product's: a busy machine may take its time.
+const onBed = { globalSetup: ['test/e2e/bed-up.ts'], setupFiles: ['test/e2e/await-bed.ts'], testTimeout: 180_000, hookTimeout: 180_000, maxConcurrency: 2 };
+
+// Three kinds of tests: those of pure parts, while the bed comes up; on the bed those that mind only their own pods, three
+// files at a time, as they mostly wait; then the others, one after the other. test/order.ts has the order within.
 export default defineConfig({
   test: {
     reporters,
+    maxWorkers: 3,
     sequence: { sequencer: Order },
     projects: [
-      // Not a limit of the product's: a busy machine may take its time.
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'], testTimeout: 60_000 } },
-      {
-        test: {
-          name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          globalSetup: ['test/e2e/bed-up.ts'],
-          setupFiles: ['test/e2e/await-bed.ts'],
-          fileParallelism: false,
-          testTimeout: 180_000,
-          maxConcurrency: 2,
-          hookTimeout: 180_000,
-        },
-      },
+      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: alone, ...onBed } },
+      { test: { name: 'alone', include: alone, ...onBed, maxWorkers: 1, sequence: { groupOrder: 1 } } },
     ],
   },
 });

@@ -1,6 +1,7 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { down, mustIn, up, whatIsMissing } from '../../bed/bed.ts';
 
@@ -11,11 +12,17 @@ declare module 'vitest' {
   }
 }
 
+/** Names the file to the other projects of this run: each has this set up, and there is one bed. */
+const shared = 'KUBECTL_MIGRATE_BED_OUTCOME';
+
 /** Has the bed come up with this checkout's agent image, and leaves it up or down as it was before. */
-export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
-  const folder = await mkdtemp(join(tmpdir(), 'bed-outcome-'));
+export async function setup({ provide }: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const known = process.env[shared];
+  const folder = known === undefined ? mkdtempSync(join(tmpdir(), 'bed-outcome-')) : dirname(known);
   const outcome = join(folder, 'outcome');
+  process.env[shared] = outcome;
   provide('bedOutcome', outcome);
+  if (known !== undefined) return undefined;
   const wasUp = (await whatIsMissing()) === undefined;
   const bringUp = async (): Promise<void> => up((line) => process.stderr.write(`bed: ${line}\n`));
   // Not waited for: tests that need no bed run meanwhile; await-bed.ts waits for the others.

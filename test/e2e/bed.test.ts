@@ -87,7 +87,7 @@ test('the runtime of one node is not where the others have theirs', async () => 
 test('a bed whose processes have all died, and an up that was killed midway, are found, cleared away and made again', async () => {
   const processes = await recordedProcesses();
   for (const { pid } of processes) process.kill(pid, 'SIGKILL');
-  expect(await whatIsMissing()).toMatch(/dead: .*away-apiserver/);
+  await expect.poll(whatIsMissing).toMatch(/dead: .*away-apiserver.*home-scheduler/);
   expect((await run(bed('status'))).code).toBe(1);
   const child = spawn(process.execPath, [main, 'up'], { stdio: ['ignore', 'ignore', 'pipe'] });
   await new Promise<void>((resolve) => child.stderr.on('data', (text: Buffer) => (text.includes('Images onto the nodes …') ? resolve() : undefined)));

@@ -85,26 +85,33 @@ export async function mustMigrate(pod: string): Promise<MigrationReport> {
   return JSON.parse(stdout) as MigrationReport;
 }
 
-/** Everything that a migration made and that is still there, in both clusters and on all nodes. */
-export async function leftovers(): Promise<string[]> {
+/**
+ * Everything that a migration made and that is still there, in both clusters and on all nodes.
+ *
+ * @param moved the only pod whose migrations are meant, while others are under way: then what these have in common on a
+ *   node does not count
+ */
+export async function leftovers(moved?: string): Promise<string[]> {
   const objects = (['home', 'away'] as const).map(async (side) => {
     const kinds = side === 'home' ? 'pods,secrets' : 'pods,secrets,shadowpods';
     const list = JSON.parse(await mustKubectl(side, 'get', kinds, '-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '-o', 'json')) as KubeList<KubeObject>;
-    return list.items.map(({ kind, metadata }) => `${side}: ${kind} ${metadata.name}`);
+    const isMeant = ({ metadata }: KubeObject): boolean => moved === undefined || [metadata.annotations?.['kubectl-migrate/pod'], metadata.name, metadata.name.replace(/-token$/, '')].includes(moved);
+    return list.items.filter(isMeant).map(({ kind, metadata }) => `${side}: ${kind} ${metadata.name}`);
   });
   const files = nodes.map(async (node) => {
-    const { stdout } = await runOnNode(node, ['sh', '-c', 'ls -d /var/lib/kubectl-migrate* /run/criu.kdat; grep kubectl-migrate/shim /proc/self/mountinfo']);
+    const common = 'ls -d /var/lib/kubectl-migrate* /run/criu.kdat; grep kubectl-migrate/shim /proc/self/mountinfo';
+    const { stdout } = await runOnNode(node, ['sh', '-c', moved === undefined ? common : `ls -d /var/lib/kubectl-migrate/await/*_${moved}`]);
     return stdout.split('\n').filter(Boolean).map((line) => `${node.name}: ${line}`);
   });
   return (await Promise.all([...objects, ...files])).flat();
 }
 
 /** What is left after helper pods, deleted a moment ago, have had the time to go. */
-export async function leftoversInTheEnd(): Promise<string[]> {
+export async function leftoversInTheEnd(moved?: string): Promise<string[]> {
   for (let attempt = 0; attempt < 40; attempt++) {
-    const found = await leftovers();
+    const found = await leftovers(moved);
     if (found.length === 0) return [];
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  return await leftovers();
+  return await leftovers(moved);
 }

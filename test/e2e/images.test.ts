@@ -13,7 +13,7 @@ import type { MigrationReport } from '../../src/migration/contract.ts';
 import type { ShadowPod } from '../../src/liqo/forge-shadow-pod.ts';
 import { deletePod, getPod, leftoversInTheEnd, migrate, mustKubectl, startPod } from './cluster.ts';
 import { containerOf, podOf } from './pods.ts';
-import { expectUntouched } from './untouched.ts';
+import { expectRunsOn } from './untouched.ts';
 
 /** What each cluster's registry has: the same name and tag, and another image under it. */
 const image = 'localhost:5000/team/app:1';
@@ -88,7 +88,7 @@ test('a tag that is another image at the peer gives way to the digest that the s
   const shadow = JSON.parse(await mustKubectl('away', 'get', 'shadowpod', 'pulled', '-o', 'json')) as ShadowPod;
   expect(shadow.spec.pod.containers[0]?.image).toBe(pin);
   expect((await getPod('away', 'pulled')).status?.containerStatuses?.[0]?.imageID).toContain(ours);
-  expect(await leftoversInTheEnd()).toEqual([]);
+  expect(await leftoversInTheEnd('pulled')).toEqual([]);
 });
 
 test('a tag that the peer does not have gives way too; the same tag stays as its user wrote it', async () => {
@@ -111,5 +111,6 @@ test('an image that the peer cannot have at all is refused, and nothing is left'
   const { code, stderr } = await migrate('pulled');
   expect(stderr).toMatch(new RegExp(`error: pod demo/pulled cannot be moved: .*${ours}`));
   expect(code).toBe(3);
-  await expectUntouched(original);
+  expect(await leftoversInTheEnd('pulled')).toEqual([]);
+  await expectRunsOn(original);
 });

@@ -88,5 +88,5 @@ describe.concurrent('a migration is refused, and the right is named', () => {
 test('with the rights of docs/rbac.yaml and no others a pod is moved', async () => {
   expect(await migrate('privileged', ...as('pod-movers'))).toMatchObject({ code: 0, stdout: 'pod/privileged migrated\n' });
   expect((await getPod('home', 'privileged')).spec.nodeName).toBe('away');
-  expect(await leftoversInTheEnd()).toEqual([]);
+  expect(await leftoversInTheEnd('privileged')).toEqual([]);
 });

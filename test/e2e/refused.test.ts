@@ -28,7 +28,7 @@ describe.concurrent('before anything is touched is refused', () => {
     const { code, stderr } = await migrate(name);
     expect(stderr).toMatch(reason);
     expect(code).toBe(3);
-    expect(await leftovers()).toEqual([]);
+    expect(await leftovers(name)).toEqual([]);
   });
 });
 
@@ -68,5 +68,5 @@ test('a dry run tells what would be carried and lost, and touches nothing', asyn
   const { code, stdout } = await migrate('rehearsal', '--dry-run=client', '-o', 'json');
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ pod: 'rehearsal', from: 'home-1', to: 'away', blocks: [] });
-  expect(await leftovers()).toEqual([]);
+  expect(await leftovers('rehearsal')).toEqual([]);
 });

@@ -27,7 +27,7 @@ test('a server dry run of a pod that can move has every write judged, and change
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toContain('pod/rehearsed would be migrated to away (server dry run)');
   expect(stdout).toContain('Not tried:\n  the admission of the pods themselves at away');
-  expect(await leftovers()).toEqual([]);
+  expect(await leftovers('rehearsed')).toEqual([]);
   expect((await getPod('home', 'rehearsed')).metadata.uid).toBe(metadata.uid);
   expect(await mustKubectl('away', 'get', 'shadowpods,secrets', '-o', 'name')).not.toContain('rehears');
 });
@@ -48,5 +48,5 @@ test('what admission would refuse is told beforehand, in the words of the server
   expect(stdout).toContain('kubectl label namespace strict pod-security.kubernetes.io/enforce=privileged');
   // The pod itself keeps to the rules, so its new object would be taken.
   expect(stdout).not.toContain('create pod strict/rehearsed');
-  expect(await leftovers()).toEqual([]);
+  expect(await leftovers('rehearsed')).toEqual([]);
 });

@@ -39,5 +39,5 @@ test('a pod moves though its user cannot reach the peer: the way goes through th
   expect(code).toBe(0);
   expect((JSON.parse(stdout) as MigrationReport).to).toBe('away');
   expect((await getPod('home', 'far')).spec.nodeName).toBe('away');
-  expect(await leftoversInTheEnd()).toEqual([]);
+  expect(await leftoversInTheEnd('far')).toEqual([]);
 });
