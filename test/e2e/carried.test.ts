@@ -213,6 +213,12 @@ describe.concurrent('everything that a pod has comes over', () => {
     await mustKubectl('home', 'wait', '--for=condition=Ready', 'pod/forks', '--timeout=30s');
   });
 
+  test('a program that starts others all the time, and so is in vfork half of the time, moves', async ({ start }) => {
+    await start(podOf('spawns', ['spawner']));
+    const { before, after } = await movedSteps('spawns');
+    expect(breaksIn([...before, ...after])).toEqual([]);
+  });
+
   test('ten containers stand still together and go on together', async ({ start }) => {
     const names = Array.from({ length: 10 }, (_, index) => `c${index}`);
     await start(podOf('ten', [], { containers: names.map((name) => containerOf(name, ['ticker', '2', '20'])) }));

@@ -28,7 +28,17 @@ export function thaw(container: NodeContainer): void {
   else writeFileSync(`${dir}/freezer.state`, 'THAWED');
 }
 
-/** Whether every task of the container stands still. CRIU that dies midway lets a container run again, so ask late. */
+/**
+ * Whether the container is still meant to stand still: CRIU that dies midway lets it run again, so ask late. A newcomer, whom
+ * exec brings into it, is frozen at once but not in no time, and is no reason to say no.
+ */
+export function isHeld(container: NodeContainer): boolean {
+  const { version, dir } = freezer(container);
+  if (version === 2) return readFileSync(`${dir}/cgroup.freeze`, 'utf8').trim() === '1';
+  return readFileSync(`${dir}/freezer.state`, 'utf8').trim() !== 'THAWED';
+}
+
+/** Whether every task of the container stands still. */
 export function isFrozen(container: NodeContainer): boolean {
   const { version, dir } = freezer(container);
   if (version === 2) return /^frozen 1$/m.test(readFileSync(`${dir}/cgroup.events`, 'utf8'));
@@ -74,6 +84,34 @@ export function processesOf(container: NodeContainer): number[] {
  */
 export function foreignProcesses(container: NodeContainer): number[] {
   return processesOf(container).filter((pid) => comesFromElsewhere(pid, container.initPid));
+}
+
+/**
+ * Whether a task of the container stands still in vfork, where posix_spawn, Python's subprocess and Go's os/exec are for an
+ * instant: it cannot be trapped before its child lets go of their common memory, and CRIU has trapped that already. CRIU
+ * waits ten seconds then and gives up ("Timeout reached", CRIU issue 423). The kernel tells where a task sleeps.
+ */
+export function isAmidVfork(container: NodeContainer): boolean {
+  return processesOf(container).some((pid) => tasksOf(pid).some((task) => vforkWaits.has(read(`${hostProc}/${pid}/task/${task}/wchan`))));
+}
+
+/** Names of the kernel's function that waits, or of the one that it has been made a part of. */
+const vforkWaits = new Set(['kernel_clone', 'wait_for_vfork_done', '_do_fork']);
+
+function tasksOf(pid: number): string[] {
+  try {
+    return readdirSync(`${hostProc}/${pid}/task`);
+  } catch {
+    return []; // ended while we looked
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** Processes that end while we look have no parent any more, and are nobody's loss. */

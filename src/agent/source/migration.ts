@@ -9,7 +9,7 @@ import { hostProc, runOnHost } from '../node/host.ts';
 import { install } from '../node/install.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
 import type { NodeContainer } from '../runc/container.ts';
-import { foreignProcesses, freeze, isFrozen, thaw, untilFrozen } from '../runc/freezer.ts';
+import { foreignProcesses, freeze, isAmidVfork, isHeld, thaw, untilFrozen } from '../runc/freezer.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { abortUnlessCommitted, revokeCommit, writeCommitRecord } from './commit-record.ts';
 import { prepareDump, untilNoDump, type Dump } from './dump.ts';
@@ -97,7 +97,7 @@ export class SourceMigration {
       const running = this.#startDumps(dumps);
       const filesSent = timed(this.#tell, 'send-files', undefined, async () => this.#files.sendLast(link, trees, containers));
       await this.#target.unlessItFails(Promise.all([filesSent, sendImages(link, running, filesSent, this.#tell)]));
-      requireFrozen(containers);
+      requireHeld(containers);
       link.send({ type: 'complete', ...link.sent });
       reached('sent');
 
@@ -105,7 +105,7 @@ export class SourceMigration {
       reached('held');
 
       this.#requireWanted();
-      requireFrozen(containers);
+      requireHeld(containers);
       writeCommitRecord(this.#id, this.#ref?.uid ?? '');
       this.#state = 'committed';
       link.send({ type: 'commit' });
@@ -213,25 +213,32 @@ export class SourceMigration {
 }
 
 /** A CRIU that died lets its container run again: such a container has gone on since its checkpoint. */
-function requireFrozen(containers: readonly NodeContainer[]): void {
+function requireHeld(containers: readonly NodeContainer[]): void {
   for (const container of containers) {
-    if (!isFrozen(container)) throw new Error(`container ${container.name} ran on during its checkpoint`);
+    if (!isHeld(container)) throw new Error(`container ${container.name} ran on during its checkpoint`);
   }
 }
 
-/** An exec probe may be running at any instant; one that CRIU finds in the container makes the dump fail. */
+/**
+ * An exec probe may be running at any instant, or a program just be starting another; what CRIU finds of either makes the
+ * dump fail.
+ */
 const freezeAttempts = 40;
 
-/** Freezes all containers in one instant in which nothing that exec brought in is among their processes. */
+/** Freezes all containers in one instant in which nothing that exec brought in is among their processes, and none is in vfork. */
 async function freezeTogether(containers: readonly NodeContainer[]): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     for (const container of containers) freeze(container);
     await Promise.all(containers.map(untilFrozen));
     const strange = containers.find((container) => foreignProcesses(container).length > 0);
-    if (!strange) return;
+    const spawning = containers.find(isAmidVfork);
+    if (!strange && !spawning) return;
     for (const container of containers) thaw(container);
-    if (attempt === freezeAttempts) throw new Error(`a process started by exec does not leave container ${strange.name}`);
-    await delay(50);
+    if (attempt === freezeAttempts) {
+      throw new Error(strange ? `a process started by exec does not leave container ${strange.name}` : `container ${spawning?.name} is starting other programs all the time (vfork)`);
+    }
+    // Not in step with what goes on in there.
+    await delay(strange ? 50 : 1 + Math.random() * 20);
   }
 }
 
