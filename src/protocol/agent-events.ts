@@ -3,12 +3,13 @@ export const stages = ['frozen', 'sent', 'held', 'committed', 'running'] as cons
 export type Stage = (typeof stages)[number];
 
 /**
- * What takes time on a node. At the source: `send-files` (before and during the freeze), `freeze`, `dump` of a container
+ * What takes time on a node. At the source: `warm-up` of the link, `send-files` (before and during the freeze), `freeze`, `dump` of a container
  * by CRIU, `send-images` of a container. At the target: `unpack`; and of each container's restore `build` (namespaces
  * and processes), `await-pages`, `fill` (memory and files), `await-others` (the first barrier), `finish` (credentials
  * and rules), `await-commit` (the second barrier) and `resume`.
  */
 export const spanNames = [
+  'warm-up',
   'send-files',
   'freeze',
   'dump',

@@ -18,8 +18,8 @@ export type PeerMessage =
   | { type: 'alive' }
   | { type: 'failed'; message: string };
 
-/** `image`: a file of CRIU's; `tree`: changes of a file tree (volume, root file system, shared memory). */
-export type FileKind = 'image' | 'tree';
+/** `image`: a file of CRIU's; `tree`: changes of a file tree (volume, root file system, shared memory); `warm-up`: nothing. */
+export type FileKind = 'image' | 'tree' | 'warm-up';
 
 /** CRIU's files with the content of memory: all of the bytes, nearly, and the last thing that a restore reads. */
 export function isPages(name: string): boolean {
@@ -138,7 +138,7 @@ export async function drained(socket: Socket): Promise<void> {
   });
 }
 
-const kinds: readonly FileKind[] = ['image', 'tree'];
+const kinds: readonly FileKind[] = ['image', 'tree', 'warm-up'];
 const stages = ['precopied', 'held', 'running'] as const;
 
 /** A message from the other node with every field checked. @throws Error naming what is wrong */

@@ -43,6 +43,14 @@ test('files lie where the restore looks for them, whole', async () => {
   expect(await readdir(join(folder, 'images-side'))).toEqual([]);
 });
 
+test('what comes to warm up the link leaves nothing, whatever its name', async () => {
+  receiver.onMessage({ type: 'open', file: 0, container: wholePod, kind: 'warm-up', name: 'decision' });
+  receiver.onData(0, pages);
+  end(0);
+  receiver.onMessage({ type: 'complete', files: 1, bytes: pages.length });
+  expect(await readdir(folder)).toEqual(expect.not.arrayContaining(['decision', 'warm-up']));
+});
+
 test.each([
   ['a byte was lost', { size: pages.length - 1 }],
   ['a byte was changed', { crc32: crc32('other') }],

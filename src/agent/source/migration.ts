@@ -19,6 +19,7 @@ import { findPod, type SourcePod } from './pod.ts';
 import { tellBytes, tellStages } from './progress.ts';
 import { sendImages, type RunningDump } from './send-images.ts';
 import { TargetProgress } from './target-progress.ts';
+import { warmUp } from './warm-up.ts';
 
 /**
  * The source's side of one migration. It alone decides whether the source may run again: until the commit record is
@@ -63,12 +64,14 @@ export class SourceMigration {
   async precopy(): Promise<{ bytes: number }> {
     const link = this.#connected();
     const { trees } = await this.#look();
+    await this.#target.unlessItFails(timed(this.#tell, 'warm-up', undefined, async () => warmUp(link)));
+    const warmed = link.sent.bytes;
     const stop = tellBytes(this.#tell, link);
     try {
       await this.#target.unlessItFails(timed(this.#tell, 'send-files', undefined, async () => this.#files.sendBase(link, trees)));
       link.send({ type: 'precopied' });
       await this.#target.reaches('precopied');
-      return { bytes: link.sent.bytes };
+      return { bytes: link.sent.bytes - warmed };
     } finally {
       stop();
     }

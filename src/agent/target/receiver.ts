@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { isPages, wholePod, type PeerMessage } from '../../protocol/frames.ts';
 
@@ -63,9 +63,13 @@ export class Receiver {
   #start({ file, container, kind, name }: Extract<PeerMessage, { type: 'open' }>): void {
     if (file !== this.#files || this.#files >= maxFiles) throw new Error(`file ${file} does not come in order`);
     if (kind === 'image' && !this.#containers.has(container)) throw new Error(`images of an unknown container ${container}`);
-    const path = kind === 'image' ? `${this.#folder}/images-${container}/${name}` : `${this.#folder}/trees/${name}`;
+    const place = { 'image': `images-${container}/${name}`, 'tree': `trees/${name}`, 'warm-up': 'warm-up' }[kind];
+    const path = `${this.#folder}/${place}`;
+    const fd = openSync(path, 'wx', 0o600);
+    // Written like any other, but to a file that nobody can find.
+    if (kind === 'warm-up') unlinkSync(path);
     this.#files++;
-    this.#open.set(file, { fd: openSync(path, 'wx', 0o600), container, name, size: 0, sum: 0 });
+    this.#open.set(file, { fd, container, name, size: 0, sum: 0 });
   }
 
   #finish({ file: number, size, crc32: sum }: Extract<PeerMessage, { type: 'close' }>): void {

@@ -40,6 +40,7 @@ export interface TimelineLayout {
 const words: Readonly<Partial<Record<TimelineSpan['name'], string>>> = {
   'freeze': 'freeze',
   'dump': 'dump',
+  'warm-up': 'warm up the link',
   'send-files': 'send files',
   'send-images': 'send images',
   'unpack': 'unpack files',
