@@ -74,25 +74,27 @@ export function processesOf(container: NodeContainer): number[] {
   const cgroup = readFileSync(`${hostProc}/${container.initPid}/cgroup`, 'utf8');
   return readdirSync(hostProc)
     .filter((entry) => /^\d+$/.test(entry))
-    .filter((pid) => cgroupOf(pid) === cgroup)
+    .filter((pid) => read(`${hostProc}/${pid}/cgroup`) === cgroup)
     .map(Number);
 }
 
 /**
- * The processes of a container that did not come from its first one: those that exec brought in. CRIU dumps only the
+ * Those of a container's processes that did not come from its first one: those that exec brought in. CRIU dumps only the
  * tree below the first process.
+ *
+ * @param processes {@link processesOf} the container; to find them is what takes time
  */
-export function foreignProcesses(container: NodeContainer): number[] {
-  return processesOf(container).filter((pid) => comesFromElsewhere(pid, container.initPid));
+export function foreignProcesses(container: NodeContainer, processes: readonly number[]): number[] {
+  return processes.filter((pid) => comesFromElsewhere(pid, container.initPid));
 }
 
 /**
- * Whether a task of the container stands still in vfork, where posix_spawn, Python's subprocess and Go's os/exec are for an
+ * Whether a task of these processes stands still in vfork, where posix_spawn, Python's subprocess and Go's os/exec are for an
  * instant: it cannot be trapped before its child lets go of their common memory, and CRIU has trapped that already. CRIU
  * waits ten seconds then and gives up ("Timeout reached", CRIU issue 423). The kernel tells where a task sleeps.
  */
-export function isAmidVfork(container: NodeContainer): boolean {
-  return processesOf(container).some((pid) => tasksOf(pid).some((task) => vforkWaits.has(read(`${hostProc}/${pid}/task/${task}/wchan`))));
+export function isAmidVfork(processes: readonly number[]): boolean {
+  return processes.some((pid) => tasksOf(pid).some((task) => vforkWaits.has(read(`${hostProc}/${pid}/task/${task}/wchan`))));
 }
 
 /** Names of the kernel's function that waits, or of the one that it has been made a part of. */
@@ -110,7 +112,7 @@ function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    return '';
+    return ''; // ended while we looked
   }
 }
 
@@ -128,14 +130,6 @@ function parentOf(pid: number): number | undefined {
     return Number(/^PPid:\t(\d+)/m.exec(readFileSync(`${hostProc}/${pid}/status`, 'utf8'))?.[1] ?? 0);
   } catch {
     return undefined;
-  }
-}
-
-function cgroupOf(pid: string): string | undefined {
-  try {
-    return readFileSync(`${hostProc}/${pid}/cgroup`, 'utf8');
-  } catch {
-    return undefined; // ended while we looked
   }
 }
 

@@ -62,10 +62,10 @@ const probeMs = 3_000;
 /** Processes that came in by exec, and are still there after a probe would have ended. */
 async function foreignFindings(container: NodeContainer): Promise<Finding[]> {
   const deadline = Date.now() + probeMs;
-  let found = foreignProcesses(container);
+  let found = foreignProcesses(container, processesOf(container));
   while (found.length > 0 && Date.now() < deadline) {
     await delay(100);
-    found = foreignProcesses(container);
+    found = foreignProcesses(container, processesOf(container));
   }
   if (found.length === 0) return [];
   const what = found.length === 1 ? 'a process' : `${found.length} processes`;

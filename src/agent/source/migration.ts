@@ -9,7 +9,7 @@ import { hostProc, runOnHost } from '../node/host.ts';
 import { install } from '../node/install.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
 import type { NodeContainer } from '../runc/container.ts';
-import { foreignProcesses, freeze, isAmidVfork, isHeld, thaw, untilFrozen } from '../runc/freezer.ts';
+import { foreignProcesses, freeze, isAmidVfork, isHeld, processesOf, thaw, untilFrozen } from '../runc/freezer.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { abortUnlessCommitted, revokeCommit, writeCommitRecord } from './commit-record.ts';
 import { prepareDump, untilNoDump, type Dump } from './dump.ts';
@@ -233,8 +233,9 @@ async function freezeTogether(containers: readonly NodeContainer[]): Promise<voi
   for (let attempt = 1; ; attempt++) {
     for (const container of containers) freeze(container);
     await Promise.all(containers.map(untilFrozen));
-    const strange = containers.find((container) => foreignProcesses(container).length > 0);
-    const spawning = containers.find(isAmidVfork);
+    const standing = containers.map((container) => ({ container, processes: processesOf(container) }));
+    const strange = standing.find(({ container, processes }) => foreignProcesses(container, processes).length > 0)?.container;
+    const spawning = standing.find(({ processes }) => isAmidVfork(processes))?.container;
     if (!strange && !spawning) return;
     for (const container of containers) thaw(container);
     if (attempt === freezeAttempts) {
