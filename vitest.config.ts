@@ -6,7 +6,13 @@ const reporters = ['default', './test/closing-line.ts'];
 /** Those that disturb the whole bed (agents are killed, networks cut, servers stopped), count on its quiet, or load it fully. */
 const alone = ['carried', 'mishaps', 'taken-back', 'targets', 'bed'].map((name) => `test/e2e/${name}.test.ts`);
 // The limits are not the product's: a busy machine may take its time.
-const onBed = { globalSetup: ['test/e2e/bed-up.ts'], setupFiles: ['test/e2e/await-bed.ts'], testTimeout: 180_000, hookTimeout: 180_000, maxConcurrency: 2 };
+const onBed = {
+  globalSetup: ['test/e2e/bed-up.ts'],
+  setupFiles: ['test/e2e/await-bed.ts'],
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  maxConcurrency: 2,
+};
 
 // Three kinds of tests: those of pure parts, while the bed comes up; on the bed those that mind only their own pods, three
 // files at a time, as they mostly wait; then the others, one after the other. test/order.ts has the order within.

@@ -33,7 +33,11 @@ export async function up(say: Say): Promise<void> {
     say(`${what}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
     return result;
   };
-  await stage('Programs of the clusters', async () => Promise.all([goTools('helm'), goTools('krew')]).then(async () => goTools('liqo')).then(async () => goTools('kubernetes')));
+  await stage('Programs of the clusters', async () =>
+    Promise.all([goTools('helm'), goTools('krew')])
+      .then(async () => goTools('liqo'))
+      .then(async () => goTools('kubernetes')),
+  );
   await stage('File tree of the nodes', async () => Promise.all([nodeTree(), machineCures()]));
   const images = await stage('Images', bedImages);
   const agentImage = await stage('Agent image', buildAgentImage);
@@ -58,7 +62,9 @@ export async function up(say: Say): Promise<void> {
   await stage('Images onto the nodes', async () => loadImages(images));
   await stage('Nodes ready', untilNodesReady);
   // The installation mostly waits, and needs nothing of ours.
-  await stage('Liqo, and the agent image onto the nodes', async () => Promise.all([...clusters.map(installLiqo), loadImages([agentImage])]));
+  await stage('Liqo, and the agent image onto the nodes', async () =>
+    Promise.all([...clusters.map(installLiqo), loadImages([agentImage])]),
+  );
   await stage('Peering', peerClusters);
   await linkPrograms();
   await writeFile(completeFile, '');
@@ -87,8 +93,10 @@ export async function whatIsMissing(): Promise<string | undefined> {
 async function untilNodesReady(): Promise<void> {
   for (const cluster of clusters) {
     const names = nodes.filter((node) => node.cluster === cluster.name).map((node) => `node/${node.name}`);
-    await until(`the nodes of ${cluster.name}`, 90_000, async () =>
-      (await kubectl(cluster.name, 'wait', '--for=condition=Ready', '--timeout=10s', ...names)).code === 0,
+    await until(
+      `the nodes of ${cluster.name}`,
+      90_000,
+      async () => (await kubectl(cluster.name, 'wait', '--for=condition=Ready', '--timeout=10s', ...names)).code === 0,
     );
   }
 }
@@ -98,15 +106,18 @@ async function linkPrograms(): Promise<void> {
   await rm(binDir, { recursive: true, force: true });
   await mkdir(binDir, { recursive: true });
   const programs = {
-    kubectl: join(await goTools('kubernetes'), 'kubectl'),
-    liqoctl: join(await goTools('liqo'), 'liqoctl'),
-    helm: join(await goTools('helm'), 'helm'),
-    krew: join(await goTools('krew'), 'krew'),
+    'kubectl': join(await goTools('kubernetes'), 'kubectl'),
+    'liqoctl': join(await goTools('liqo'), 'liqoctl'),
+    'helm': join(await goTools('helm'), 'helm'),
+    'krew': join(await goTools('krew'), 'krew'),
     'kubectl-krew': join(await goTools('krew'), 'krew'),
   };
   for (const [name, target] of Object.entries(programs)) await symlink(target, join(binDir, name));
   const wrapper = join(binDir, 'kubectl-migrate');
-  await writeFile(wrapper, `#!/bin/sh\nexec '${process.execPath}' --disable-warning=ExperimentalWarning '${join(import.meta.dirname, 'plugin.ts')}' "$@"\n`);
+  await writeFile(
+    wrapper,
+    `#!/bin/sh\nexec '${process.execPath}' --disable-warning=ExperimentalWarning '${join(import.meta.dirname, 'plugin.ts')}' "$@"\n`,
+  );
   await chmod(wrapper, 0o755);
 }
 
@@ -130,4 +141,3 @@ export async function mustIn(command: readonly string[], options: RunOptions = {
   const inside = await insideBed(command);
   return await must(inside.command, { ...options, env: { ...inside.env, ...options.env } });
 }
-

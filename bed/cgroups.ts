@@ -13,7 +13,9 @@ const legacyControllers = ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'fre
 /** The cgroup folders of a node, one for each hierarchy. */
 export function cgroupsOf(node: BedNode): string[] {
   const name = `${prefix}-${node.name}`;
-  return isUnified ? [join(root, name)] : legacyControllers.filter((one) => existsSync(join(root, one))).map((one) => join(root, one, name));
+  return isUnified
+    ? [join(root, name)]
+    : legacyControllers.filter((one) => existsSync(join(root, one))).map((one) => join(root, one, name));
 }
 
 /** Makes the node's cgroups. It will see them as the root of its own cgroup namespace. */
@@ -71,7 +73,11 @@ function folders(folder: string): string[] {
 
 function pidsIn(folder: string): number[] {
   try {
-    return readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number).filter((pid) => pid > 0);
+    return readFileSync(join(folder, 'cgroup.procs'), 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map(Number)
+      .filter((pid) => pid > 0);
   } catch {
     return [];
   }

@@ -16,7 +16,8 @@ export async function startControlPlane(node: BedNode): Promise<void> {
   await mkdir(data, { recursive: true });
   const tools = await goTools('kubernetes');
   const inNetwork = ['nsenter', `--net=/run/netns/${networkOf(node)}`];
-  const start = async (name: string, command: readonly string[]): Promise<void> => startDaemon(`${cluster.name}-${name}`, [...inNetwork, ...command]);
+  const start = async (name: string, command: readonly string[]): Promise<void> =>
+    startDaemon(`${cluster.name}-${name}`, [...inNetwork, ...command]);
 
   await start('etcd', [
     `${await nodeTree()}/usr/bin/etcd`,
@@ -77,6 +78,12 @@ export async function kubectl(cluster: 'home' | 'away', ...args: readonly string
 /** The same for a call that has to succeed. @throws Error with kubectl's words */
 export async function mustKubectl(cluster: 'home' | 'away', args: readonly string[], input?: string): Promise<string> {
   const tools = await goTools('kubernetes');
-  const command = ['nsenter', `--net=/run/netns/${networkOf()}`, `${tools}/kubectl`, `--kubeconfig=${join(pkiDir(cluster), 'admin.kubeconfig')}`, ...args];
+  const command = [
+    'nsenter',
+    `--net=/run/netns/${networkOf()}`,
+    `${tools}/kubectl`,
+    `--kubeconfig=${join(pkiDir(cluster), 'admin.kubeconfig')}`,
+    ...args,
+  ];
   return await must(command, input === undefined ? {} : { input });
 }

@@ -35,12 +35,17 @@ export async function bedImages(): Promise<string[]> {
 
 async function pause(): Promise<string> {
   const source = join(here, 'pause.c');
-  return await image(pauseImage, await contentsOf([source]), { entrypoint: ['/pause'] }, async (root) => compile(source, join(root, 'pause')));
+  return await image(pauseImage, await contentsOf([source]), { entrypoint: ['/pause'] }, async (root) =>
+    compile(source, join(root, 'pause')),
+  );
 }
 
 async function workload(): Promise<string> {
   const busybox = join(await nodeTree(), 'usr/bin/busybox');
-  const sources = (await readdir(workloads)).filter((name) => name.endsWith('.c')).toSorted().map((name) => join(workloads, name));
+  const sources = (await readdir(workloads))
+    .filter((name) => name.endsWith('.c'))
+    .toSorted()
+    .map((name) => join(workloads, name));
   const inputs = [busybox, ...(await contentsOf(sources)), ...sources.map((path) => basename(path))];
   const config = { entrypoint: ['/bin/sh'], env: ['PATH=/usr/local/bin:/bin'] };
   return await image(workloadImage, inputs, config, async (root) => {
@@ -59,7 +64,12 @@ async function workload(): Promise<string> {
   });
 }
 
-async function image(reference: string, inputs: readonly string[], config: ImageConfig, fill: (root: string) => Promise<void>): Promise<string> {
+async function image(
+  reference: string,
+  inputs: readonly string[],
+  config: ImageConfig,
+  fill: (root: string) => Promise<void>,
+): Promise<string> {
   const recipe = await contentsOf([join(here, 'images.ts')]);
   const folder = await cached('image', [reference, JSON.stringify(config), ...inputs, ...recipe], async (draft) => {
     const root = await mkdtemp(join(tmpdir(), 'kmbed-image-'));

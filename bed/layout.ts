@@ -38,7 +38,15 @@ export const clusters: readonly Cluster[] = [
 export const nodes: readonly BedNode[] = [
   { name: 'home-1', cluster: 'home', address: '10.77.0.11', podCidr: '10.101.1.0/24', isControlPlane: true, clockOffset: 0 },
   { name: 'away-1', cluster: 'away', address: '10.77.0.21', podCidr: '10.102.1.0/24', isControlPlane: true, clockOffset: 0 },
-  { name: 'away-2', cluster: 'away', address: '10.77.0.22', podCidr: '10.102.2.0/24', isControlPlane: false, clockOffset: 500_000, runtime: '/opt/runtime/bin/runc-of-this-node' },
+  {
+    name: 'away-2',
+    cluster: 'away',
+    address: '10.77.0.22',
+    podCidr: '10.102.2.0/24',
+    isControlPlane: false,
+    clockOffset: 500_000,
+    runtime: '/opt/runtime/bin/runc-of-this-node',
+  },
 ];
 
 /** Namespace of the offloaded workloads; it has the same name in both clusters. */

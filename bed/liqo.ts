@@ -26,7 +26,16 @@ export async function installLiqo(cluster: Cluster): Promise<void> {
     ...inBridge,
     join(await goTools('helm'), 'helm'),
     `--kubeconfig=${kubeconfig(cluster)}`,
-    'upgrade', '--install', 'liqo', chart, '--namespace', 'liqo', '--create-namespace', '--wait', '--timeout', '180s',
+    'upgrade',
+    '--install',
+    'liqo',
+    chart,
+    '--namespace',
+    'liqo',
+    '--create-namespace',
+    '--wait',
+    '--timeout',
+    '180s',
     ...settings.flatMap((setting) => ['--set', setting]),
   ]);
 }
@@ -38,8 +47,19 @@ export async function peerClusters(): Promise<void> {
   const liqoctl = [...inBridge, join(await goTools('liqo'), 'liqoctl')];
   await must([
     ...liqoctl,
-    'peer', '--kubeconfig', kubeconfig(home), '--remote-kubeconfig', kubeconfig(away),
-    '--networking-disabled', '--skip-confirm', '--cpu', '16', '--memory', '20Gi', '--pods', '200',
+    'peer',
+    '--kubeconfig',
+    kubeconfig(home),
+    '--remote-kubeconfig',
+    kubeconfig(away),
+    '--networking-disabled',
+    '--skip-confirm',
+    '--cpu',
+    '16',
+    '--memory',
+    '20Gi',
+    '--pods',
+    '200',
   ]);
   await until('the virtual node away', 60_000, async () => (await kubectl('home', 'get', 'node', 'away')).code === 0);
   await mustKubectl('home', ['wait', '--for=condition=Ready', 'node/away', '--timeout=60s']);
@@ -52,7 +72,15 @@ export async function offload(namespace: string): Promise<void> {
   const liqoctl = [...inBridge, join(await goTools('liqo'), 'liqoctl')];
   await must([
     ...liqoctl,
-    'offload', 'namespace', namespace, '--kubeconfig', join(pkiDir('home'), 'admin.kubeconfig'), '--skip-confirm',
-    '--namespace-mapping-strategy', 'EnforceSameName', '--pod-offloading-strategy', 'LocalAndRemote',
+    'offload',
+    'namespace',
+    namespace,
+    '--kubeconfig',
+    join(pkiDir('home'), 'admin.kubeconfig'),
+    '--skip-confirm',
+    '--namespace-mapping-strategy',
+    'EnforceSameName',
+    '--pod-offloading-strategy',
+    'LocalAndRemote',
   ]);
 }

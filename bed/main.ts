@@ -58,7 +58,8 @@ async function main(): Promise<number> {
 
 async function status(): Promise<number> {
   const problem = await whatIsMissing();
-  for (const one of await recordedProcesses()) process.stdout.write(`${isAlive(one) ? 'runs' : 'dead'}  ${one.name}  (process ${one.pid})\n`);
+  for (const one of await recordedProcesses())
+    process.stdout.write(`${isAlive(one) ? 'runs' : 'dead'}  ${one.name}  (process ${one.pid})\n`);
   process.stdout.write(problem === undefined ? 'the bed is up\n' : `the bed is not up: ${problem}\n`);
   return problem === undefined ? 0 : 1;
 }

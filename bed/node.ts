@@ -29,8 +29,25 @@ export async function startNode(node: BedNode): Promise<void> {
     '-c',
     [...joinCgroups, 'exec "$@"'].join('; '),
     'sh',
-    'unshare', '--cgroup', '--mount', '--uts', '--ipc', '--pid', '--time', ...clock, '--fork', '--kill-child', '--propagation', 'private',
-    'bash', join(import.meta.dirname, 'node-init.sh'), state, await nodeTree(), node.name, node.address, await goTools('kubernetes'),
+    'unshare',
+    '--cgroup',
+    '--mount',
+    '--uts',
+    '--ipc',
+    '--pid',
+    '--time',
+    ...clock,
+    '--fork',
+    '--kill-child',
+    '--propagation',
+    'private',
+    'bash',
+    join(import.meta.dirname, 'node-init.sh'),
+    state,
+    await nodeTree(),
+    node.name,
+    node.address,
+    await goTools('kubernetes'),
     ...(isUnified ? ['2'] : ['1', ...mountedControllers()]),
   ]);
 }
@@ -70,9 +87,13 @@ const containerdConfig = ({ runtime }: BedNode): string => `version = 3
   conf_dir = '/node/cni'
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "registry.k8s.io/pause:3.10"
-${runtime === undefined ? '' : `[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+${
+  runtime === undefined
+    ? ''
+    : `[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
   runtime_type = 'io.containerd.runc.v2'
-  options = { BinaryName = '${runtime}' }`}
+  options = { BinaryName = '${runtime}' }`
+}
 `;
 
 const kubeletConfig = {

@@ -11,9 +11,37 @@ export async function makePki(cluster: Cluster): Promise<void> {
   if (existsSync(join(folder, 'admin.kubeconfig'))) return;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const openssl = async (...args: readonly string[]): Promise<string> => must(['openssl', ...args], { cwd: folder });
-  await openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.crt', '-subj', `/CN=${cluster.name}-ca`, '-days', '3650');
+  await openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.crt',
+    '-subj',
+    `/CN=${cluster.name}-ca`,
+    '-days',
+    '3650',
+  );
   // Requests that come through an aggregator are trusted by another authority, or any client could claim to be one.
-  await openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'front-proxy.key', '-out', 'front-proxy.crt', '-subj', '/CN=front-proxy-ca', '-days', '3650');
+  await openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    'front-proxy.key',
+    '-out',
+    'front-proxy.crt',
+    '-subj',
+    '/CN=front-proxy-ca',
+    '-days',
+    '3650',
+  );
   await openssl('genrsa', '-out', 'service-account.key', '2048');
   const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', 'localhost'];
   const addresses = [cluster.address, '127.0.0.1', cluster.serviceAddress];
@@ -25,9 +53,28 @@ export async function makePki(cluster: Cluster): Promise<void> {
 
 async function sign(folder: string, name: string, subject: string, extensions: string): Promise<void> {
   await writeFile(join(folder, `${name}.ext`), extensions);
-  await must(['openssl', 'req', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject], { cwd: folder });
+  await must(['openssl', 'req', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject], {
+    cwd: folder,
+  });
   await must(
-    ['openssl', 'x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-out', `${name}.crt`, '-days', '3650', '-extfile', `${name}.ext`],
+    [
+      'openssl',
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      '-CA',
+      'ca.crt',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-out',
+      `${name}.crt`,
+      '-days',
+      '3650',
+      '-extfile',
+      `${name}.ext`,
+    ],
     { cwd: folder },
   );
 }
@@ -42,18 +89,21 @@ async function kubeconfig(of: readonly Cluster[]): Promise<string> {
     of.map(async ({ name, address }) => {
       const read = async (file: string): Promise<string> => (await readFile(join(pkiDir(name), file))).toString('base64');
       return {
-        cluster: { name, cluster: { server: `https://${address}:6443`, 'certificate-authority-data': await read('ca.crt') } },
-        user: { name: `${name}-admin`, user: { 'client-certificate-data': await read('admin.crt'), 'client-key-data': await read('admin.key') } },
+        cluster: { name, cluster: { 'server': `https://${address}:6443`, 'certificate-authority-data': await read('ca.crt') } },
+        user: {
+          name: `${name}-admin`,
+          user: { 'client-certificate-data': await read('admin.crt'), 'client-key-data': await read('admin.key') },
+        },
         context: { name, context: { cluster: name, user: `${name}-admin` } },
       };
     }),
   );
   return dump({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: parts.map((part) => part.cluster),
-    users: parts.map((part) => part.user),
-    contexts: parts.map((part) => part.context),
+    'apiVersion': 'v1',
+    'kind': 'Config',
+    'clusters': parts.map((part) => part.cluster),
+    'users': parts.map((part) => part.user),
+    'contexts': parts.map((part) => part.context),
     'current-context': of[0]?.name,
   });
 }

@@ -23,7 +23,11 @@ const requirements: readonly Requirement[] = [
     fix: 'use a kernel built with it; those of Debian, Ubuntu and Fedora are',
     isMet: () => existsSync('/proc/self/map_files'),
   },
-  { what: 'Go is not in PATH; Kubernetes and Liqo are built from their modules', fix: 'install Go 1.26 or newer', isMet: () => hasProgram('go') },
+  {
+    what: 'Go is not in PATH; Kubernetes and Liqo are built from their modules',
+    fix: 'install Go 1.26 or newer',
+    isMet: () => hasProgram('go'),
+  },
   {
     what: 'the bed unpacks Debian packages',
     fix: 'use a Debian-like machine, or name an unpacked tree in KUBECTL_MIGRATE_BED_TREE',

@@ -25,8 +25,13 @@ export async function measureFloor({ containers, megabytes }: Case): Promise<num
     `pids=; ${ids.map((id) => `(id=${id}; cd ${folder}/$id; ${command}) > ${folder}/${id}/said 2>&1 < /dev/null & pids="$pids $!";`).join(' ')} for pid in $pids; do wait $pid || { grep -h level=error ${folder}/*/said >&2; exit 1; }; done`;
   const flags = '--image-path images --work-path work --manage-cgroups-mode ignore';
   try {
-    await onNode(`mkdir -p ${folder}/rootfs; ctr -n k8s.io images mount --rw example.test/base:1 ${folder}/rootfs >/dev/null; printf 'network-lock skip\n' > ${folder}/criu.conf`);
-    for (const id of ids) await onNode(`mkdir -p ${folder}/${id}; printf '%s' '${JSON.stringify(containerConfig(id, megabytes))}' > ${folder}/${id}/config.json`);
+    await onNode(
+      `mkdir -p ${folder}/rootfs; ctr -n k8s.io images mount --rw example.test/base:1 ${folder}/rootfs >/dev/null; printf 'network-lock skip\n' > ${folder}/criu.conf`,
+    );
+    for (const id of ids)
+      await onNode(
+        `mkdir -p ${folder}/${id}; printf '%s' '${JSON.stringify(containerConfig(id, megabytes))}' > ${folder}/${id}/config.json`,
+      );
     await onNode(each('runc --log said run --detach $id > /dev/null 2>&1'));
     await delay(1_500);
     await onNode(
@@ -52,7 +57,13 @@ export async function measureFloor({ containers, megabytes }: Case): Promise<num
 function containerConfig(id: string, megabytes: number): object {
   return {
     ociVersion: '1.0.2',
-    process: { terminal: false, user: { uid: 0, gid: 0 }, args: ['/usr/local/bin/ticker', String(megabytes), String(periodMs), `/${id}`], env: ['PATH=/bin'], cwd: '/' },
+    process: {
+      terminal: false,
+      user: { uid: 0, gid: 0 },
+      args: ['/usr/local/bin/ticker', String(megabytes), String(periodMs), `/${id}`],
+      env: ['PATH=/bin'],
+      cwd: '/',
+    },
     root: { path: `${folder}/rootfs` },
     mounts: [
       { destination: '/proc', type: 'proc', source: 'proc' },

@@ -20,7 +20,9 @@ interface Result {
   readonly pipelineTotalMs?: Spread;
 }
 
-const { values } = parseArgs({ options: { json: { type: 'string' }, quick: { type: 'boolean', default: false }, runs: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { json: { type: 'string' }, quick: { type: 'boolean', default: false }, runs: { type: 'string' } },
+});
 const runs = Number(values.runs ?? (values.quick ? 3 : 5));
 const chosen = cases.filter(({ name }) => !values.quick || name === '2x64MB');
 
@@ -32,7 +34,8 @@ for (const one of chosen) results.push(await measure(one));
 print(results);
 printStartup(startup);
 printStandIn(standIn);
-if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ runs, startup, standIn, cases: results }, undefined, 2)}\n`);
+if (values.json !== undefined)
+  await writeFile(values.json, `${JSON.stringify({ runs, startup, standIn, cases: results }, undefined, 2)}\n`);
 
 async function measure(one: Case): Promise<Result> {
   const moves: Move[] = [];
@@ -55,7 +58,10 @@ async function measure(one: Case): Promise<Result> {
     floorMs: spreadOf(floors),
     ...(values.quick
       ? {}
-      : { pipelineFrozenMs: spreadOf(pipelines.map(({ frozenMs }) => frozenMs)), pipelineTotalMs: spreadOf(pipelines.map(({ totalMs }) => totalMs)) }),
+      : {
+          pipelineFrozenMs: spreadOf(pipelines.map(({ frozenMs }) => frozenMs)),
+          pipelineTotalMs: spreadOf(pipelines.map(({ totalMs }) => totalMs)),
+        }),
   };
 }
 
@@ -102,5 +108,11 @@ function cell(spread: Spread | undefined): string {
 }
 
 function printTable(rows: readonly (readonly string[])[]): void {
-  for (const row of rows) process.stdout.write(`${row.map((text) => text.padEnd(20)).join('').trimEnd()}\n`);
+  for (const row of rows)
+    process.stdout.write(
+      `${row
+        .map((text) => text.padEnd(20))
+        .join('')
+        .trimEnd()}\n`,
+    );
 }

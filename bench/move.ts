@@ -22,7 +22,12 @@ export async function measureMove({ containers, megabytes }: Case): Promise<Move
   const command = (index: number): string[] => ['ticker', String(megabytes), String(periodMs), '-', String(8080 + index)];
   try {
     await startPod(podOf('bench', [], { containers: names.map((name, index) => containerOf(name, command(index))) }));
-    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'bench', namespace: 'demo' }, spec: { selector: { app: 'bench' }, ports: [{ port: 80, targetPort: 8080 }] } };
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'bench', namespace: 'demo' },
+      spec: { selector: { app: 'bench' }, ports: [{ port: 80, targetPort: 8080 }] },
+    };
     await mustIn(['kubectl', 'apply', '-f', '-'], { input: JSON.stringify(service) });
     const address = await mustKubectl('home', 'get', 'service', 'bench', '-o', 'jsonpath={.spec.clusterIP}');
     await startPod(podOf('asker', ['asker', address, '80']));
@@ -35,7 +40,8 @@ export async function measureMove({ containers, megabytes }: Case): Promise<Move
       names.map(async (name, index) => {
         const last = stepsIn(old[index]?.text() ?? '').at(-1);
         const [first] = stepsIn(await logs('home', 'bench', name));
-        if (!last || !first || first.number !== last.number + 1) throw new Error(`container ${name} lost or doubled a step: ${first?.number} after ${last?.number}`);
+        if (!last || !first || first.number !== last.number + 1)
+          throw new Error(`container ${name} lost or doubled a step: ${first?.number} after ${last?.number}`);
         return first.ms - last.ms - periodMs;
       }),
     );

@@ -39,14 +39,18 @@ export async function measurePipeline({ containers, megabytes }: Case): Promise<
   await requirePackages(['buildah']);
   const registry = await serveBaseImage();
   try {
-    await startPod(podOf('piped', [], { containers: names.map((name) => containerOf(name, command, { image: baseImage, imagePullPolicy: 'Never' })) }));
+    await startPod(
+      podOf('piped', [], { containers: names.map((name) => containerOf(name, command, { image: baseImage, imagePullPolicy: 'Never' })) }),
+    );
     await delay(2_000);
     const begin = Date.now();
     for (const name of names) await checkpointToImage(name, scratch);
     await mustIn(['kubectl', '--context', 'away', 'apply', '-f', '-'], { input: JSON.stringify(restoredPod(names, command)) });
     await mustKubectl('away', '-n', 'default', 'wait', '--for=condition=Ready', 'pod/piped', '--timeout=90s');
     await delay(500);
-    const moves = await Promise.all(names.map(async (name) => moveIn(stepsIn(await mustKubectl('away', '-n', 'default', 'logs', 'piped', '-c', name)))));
+    const moves = await Promise.all(
+      names.map(async (name) => moveIn(stepsIn(await mustKubectl('away', '-n', 'default', 'logs', 'piped', '-c', name)))),
+    );
     return {
       frozenMs: Math.max(...moves.map(({ last, first }) => first.ms - last.ms - periodMs)),
       totalMs: Math.max(...moves.map(({ first }) => first.ms)) - begin,
@@ -54,9 +58,22 @@ export async function measurePipeline({ containers, megabytes }: Case): Promise<
   } finally {
     registry.kill();
     await deletePod('piped');
-    await mustIn(['kubectl', '--context', 'away', '-n', 'default', 'delete', 'pod', 'piped', '--grace-period=1', '--ignore-not-found', '--wait']);
+    await mustIn([
+      'kubectl',
+      '--context',
+      'away',
+      '-n',
+      'default',
+      'delete',
+      'pod',
+      'piped',
+      '--grace-period=1',
+      '--ignore-not-found',
+      '--wait',
+    ]);
     for (const name of names) await runOnNode(target, ['ctr', '-n', 'k8s.io', 'images', 'rm', '--sync', imageOf(name)]);
-    for (const node of [source, target]) await runOnNode(node, ['sh', '-c', 'ctr -n k8s.io images rm --sync $(ctr -n k8s.io images ls -q | grep ^localhost:5000/)']);
+    for (const node of [source, target])
+      await runOnNode(node, ['sh', '-c', 'ctr -n k8s.io images rm --sync $(ctr -n k8s.io images ls -q | grep ^localhost:5000/)']);
     await runOnNode(source, ['sh', '-c', 'rm -f /var/lib/kubelet/checkpoints/checkpoint-piped_*']);
     await run(['umount', join(scratch, 'root/overlay')]);
     await rm(scratch, { recursive: true });
@@ -72,7 +89,9 @@ async function serveBaseImage(): Promise<ChildProcess> {
   }
   const manifest = await mustOnNode(source, ['ctr', '-n', 'k8s.io', 'content', 'get', digest]);
   const [enter = '', pid = ''] = await insideNode(target);
-  const registry = spawn(enter, [pid, '--net', '--', process.execPath, join(import.meta.dirname, 'registry.ts')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const registry = spawn(enter, [pid, '--net', '--', process.execPath, join(import.meta.dirname, 'registry.ts')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   registry.stdin.end(manifest);
   await once(registry.stdout, 'data');
   return registry;
@@ -86,10 +105,19 @@ async function mustOnNode(node: BedNode, command: readonly string[]): Promise<st
 
 /** As the kubelet's documentation of checkpoints tells it: one layer from the archive, by buildah. */
 async function checkpointToImage(name: string, scratch: string): Promise<void> {
-  const answer = await mustKubectl('home', 'create', '--raw', `/api/v1/nodes/${source.name}/proxy/checkpoint/demo/piped/${name}`, '-f', '/dev/null');
+  const answer = await mustKubectl(
+    'home',
+    'create',
+    '--raw',
+    `/api/v1/nodes/${source.name}/proxy/checkpoint/demo/piped/${name}`,
+    '-f',
+    '/dev/null',
+  );
   const [archive = ''] = (JSON.parse(answer) as { items: string[] }).items;
   const buildah = async (...args: readonly string[]): Promise<string> =>
-    (await must(['buildah', '--root', join(scratch, 'root'), '--runroot', join(scratch, 'run'), '--storage-driver', 'overlay', ...args])).trim();
+    (
+      await must(['buildah', '--root', join(scratch, 'root'), '--runroot', join(scratch, 'run'), '--storage-driver', 'overlay', ...args])
+    ).trim();
   const working = await buildah('from', 'scratch');
   await buildah('add', '--quiet', working, await fileOfNode(source, archive), '/');
   await buildah('config', `--annotation=org.criu.checkpoint.container.name=${name}`, working);

@@ -31,7 +31,20 @@ export async function measureStandIn(): Promise<StandInCost> {
     await copyFile(join(scratch, 'real'), join(nodeDir, 'real/runc'));
     await writeFile(join(scratch, 'config.json'), configuration());
     const other = ['--root', '/run/containerd/runc/k8s.io', 'state', 'c0ffee'];
-    const create = ['--root', '/run/containerd/runc/k8s.io', '--log', join(scratch, 'log.json'), '--log-format', 'json', 'create', '--bundle', scratch, '--pid-file', join(scratch, 'pid'), 'c0ffee'];
+    const create = [
+      '--root',
+      '/run/containerd/runc/k8s.io',
+      '--log',
+      join(scratch, 'log.json'),
+      '--log-format',
+      'json',
+      'create',
+      '--bundle',
+      scratch,
+      '--pid-file',
+      join(scratch, 'pid'),
+      'c0ffee',
+    ];
     return { otherMicroseconds: await added(scratch, other), createMicroseconds: await added(scratch, create) };
   } finally {
     await rm(scratch, { recursive: true });
@@ -60,7 +73,12 @@ async function perCall(command: readonly string[]): Promise<number> {
 
 /** A container's config.json of the size that containerd writes, compact as Go writes it. */
 function configuration(): string {
-  const mounts = Array.from({ length: 24 }, (_, index) => ({ destination: `/mnt/volume-${index}`, type: 'bind', source: `/var/lib/kubelet/pods/0c5f/volumes/kubernetes.io~empty-dir/volume-${index}`, options: ['rbind', 'rprivate', 'rw'] }));
+  const mounts = Array.from({ length: 24 }, (_, index) => ({
+    destination: `/mnt/volume-${index}`,
+    type: 'bind',
+    source: `/var/lib/kubelet/pods/0c5f/volumes/kubernetes.io~empty-dir/volume-${index}`,
+    options: ['rbind', 'rprivate', 'rw'],
+  }));
   const annotations = {
     'io.kubernetes.cri.container-name': 'main',
     'io.kubernetes.cri.container-type': 'container',
@@ -71,5 +89,15 @@ function configuration(): string {
     'io.kubernetes.cri.sandbox-uid': '0c5f7a52-1b3e-4c8e-9d52-6a1f5f0c7d11',
   };
   const env = Array.from({ length: 20 }, (_, index) => `SERVICE_${index}_HOST=10.96.0.${index}`);
-  return JSON.stringify({ ociVersion: '1.2.0', process: { user: { uid: 0, gid: 0 }, args: ['sh', '-c', 'while :; do echo "<tick>"; done'], env, cwd: '/' }, root: { path: 'rootfs' }, mounts, annotations, linux: { resources: { memory: { limit: 268435456 }, cpu: { shares: 102, period: 100000 } }, namespaces: [{ type: 'pid' }, { type: 'ipc', path: '/proc/1234/ns/ipc' }] } });
+  return JSON.stringify({
+    ociVersion: '1.2.0',
+    process: { user: { uid: 0, gid: 0 }, args: ['sh', '-c', 'while :; do echo "<tick>"; done'], env, cwd: '/' },
+    root: { path: 'rootfs' },
+    mounts,
+    annotations,
+    linux: {
+      resources: { memory: { limit: 268435456 }, cpu: { shares: 102, period: 100000 } },
+      namespaces: [{ type: 'pid' }, { type: 'ipc', path: '/proc/1234/ns/ipc' }],
+    },
+  });
 }

@@ -38,7 +38,12 @@ export async function measureStartup(): Promise<Startup> {
 }
 
 function measure(program: string, floor: readonly string[]): Startup {
-  const commands = { floorMs: floor, versionMs: [program, '--version'], helpMs: [program, '--help'], completionMs: [program, '__complete', '--'] };
+  const commands = {
+    floorMs: floor,
+    versionMs: [program, '--version'],
+    helpMs: [program, '--help'],
+    completionMs: [program, '__complete', '--'],
+  };
   // The first ones read the file from the disk.
   for (const command of Object.values(commands)) timed(command);
   const all: Record<keyof Startup, number[]> = { floorMs: [], versionMs: [], helpMs: [], completionMs: [] };
@@ -49,7 +54,12 @@ function measure(program: string, floor: readonly string[]): Startup {
     all.helpMs.push(timed(commands.helpMs));
     all.completionMs.push(timed(commands.completionMs));
   }
-  return { floorMs: spreadOf(all.floorMs), versionMs: spreadOf(all.versionMs), helpMs: spreadOf(all.helpMs), completionMs: spreadOf(all.completionMs) };
+  return {
+    floorMs: spreadOf(all.floorMs),
+    versionMs: spreadOf(all.versionMs),
+    helpMs: spreadOf(all.helpMs),
+    completionMs: spreadOf(all.completionMs),
+  };
 }
 
 function timed([program = '', ...words]: readonly string[]): number {

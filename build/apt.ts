@@ -13,7 +13,9 @@ export async function requirePackages(names: readonly string[]): Promise<void> {
   process.stderr.write(`installing ${missing.join(', ')}\n`);
   // One at a time: apt does not wait for another one that reads the lists, and tests run while the bed is made.
   const apt = async (...args: readonly string[]): Promise<string> =>
-    must(['flock', join(tmpdir(), 'kubectl-migrate-apt.lock'), 'apt-get', '-o', 'DPkg::Lock::Timeout=600', ...args], { env: { DEBIAN_FRONTEND: 'noninteractive' } });
+    must(['flock', join(tmpdir(), 'kubectl-migrate-apt.lock'), 'apt-get', '-o', 'DPkg::Lock::Timeout=600', ...args], {
+      env: { DEBIAN_FRONTEND: 'noninteractive' },
+    });
   await apt('update');
   await apt('install', '--yes', '--no-install-recommends', ...missing);
 }

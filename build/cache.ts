@@ -6,8 +6,7 @@ import { join } from 'node:path';
 
 /** The folder of everything that is built once and used by every checkout of this machine. */
 export const cacheRoot =
-  process.env['KUBECTL_MIGRATE_CACHE'] ??
-  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'kubectl-migrate');
+  process.env['KUBECTL_MIGRATE_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'kubectl-migrate');
 
 /**
  * Returns the folder `<kind>-<hash of inputs>` of the cache and has `make` fill it when it is not there yet.
@@ -42,7 +41,9 @@ export async function cached(
 
 async function prune(kind: string, keep: number): Promise<void> {
   const names = (await readdir(cacheRoot)).filter((name) => name.startsWith(`${kind}-`));
-  const aged = await Promise.all(names.map(async (name) => ({ path: join(cacheRoot, name), madeAt: (await stat(join(cacheRoot, name))).mtimeMs })));
+  const aged = await Promise.all(
+    names.map(async (name) => ({ path: join(cacheRoot, name), madeAt: (await stat(join(cacheRoot, name))).mtimeMs })),
+  );
   for (const { path } of aged.toSorted((a, b) => b.madeAt - a.madeAt).slice(keep)) await rm(path, { recursive: true, force: true });
 }
 

@@ -27,12 +27,14 @@ export async function debianTree(packages: readonly string[]): Promise<string> {
 async function debianMirror(): Promise<string> {
   const folder = '/etc/apt/sources.list.d';
   const files = await readdir(folder).catch(() => []);
-  const texts = await Promise.all(['/etc/apt/sources.list', ...files.map((name) => `${folder}/${name}`)].map(async (file) => readFile(file, 'utf8').catch(() => '')));
+  const texts = await Promise.all(
+    ['/etc/apt/sources.list', ...files.map((name) => `${folder}/${name}`)].map(async (file) => readFile(file, 'utf8').catch(() => '')),
+  );
   const mirrors = texts.flatMap((text) => [
     ...[...text.matchAll(/^URIs:\s*(\S+)/gm)].map((match) => match[1] ?? ''),
     ...[...text.matchAll(/^deb\s+(?:\[[^\]]*\]\s+)?(\S+)/gm)].map((match) => match[1] ?? ''),
   ]);
   const mirror = mirrors.find((url) => /\/debian\/?$/.test(url));
-  if (mirror === undefined) throw new Error('no Debian mirror in this machine\'s apt sources; put an unpacked tree into the cache instead');
+  if (mirror === undefined) throw new Error("no Debian mirror in this machine's apt sources; put an unpacked tree into the cache instead");
   return mirror;
 }

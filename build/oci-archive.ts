@@ -58,7 +58,19 @@ export async function writeOciArchive(file: string, reference: string, layers: r
 
 /** Packs a folder as a layer whose bytes depend on names, modes and contents only; everything belongs to root. */
 export async function packLayer(folder: string, file: string): Promise<void> {
-  await must(['tar', '--create', `--file=${file}`, '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--format=gnu', `--directory=${folder}`, '.']);
+  await must([
+    'tar',
+    '--create',
+    `--file=${file}`,
+    '--sort=name',
+    '--mtime=@0',
+    '--owner=0',
+    '--group=0',
+    '--numeric-owner',
+    '--format=gnu',
+    `--directory=${folder}`,
+    '.',
+  ]);
 }
 
 async function add(archive: Pack, name: string, content: Buffer): Promise<void> {

@@ -27,7 +27,12 @@ const objects = [
       volumes: [{ name: 'data', emptyDir: {} }],
     },
   },
-  { apiVersion: 'v1', kind: 'Service', metadata: { name: 'counter', namespace: 'demo' }, spec: { selector: { app: 'counter' }, ports: [{ port: 80, targetPort: 8080 }] } },
+  {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'counter', namespace: 'demo' },
+    spec: { selector: { app: 'counter' }, ports: [{ port: 80, targetPort: 8080 }] },
+  },
 ];
 
 /** Asks every 200 ms, through the Service's address; there is no DNS in the bed. */
@@ -37,7 +42,11 @@ function client(address: string): unknown {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'client', namespace: 'demo' },
-    spec: { terminationGracePeriodSeconds: 0, nodeSelector: { 'kubernetes.io/hostname': 'home-1' }, containers: [{ name: 'client', image, command: ['sh', '-c', script] }] },
+    spec: {
+      terminationGracePeriodSeconds: 0,
+      nodeSelector: { 'kubernetes.io/hostname': 'home-1' },
+      containers: [{ name: 'client', image, command: ['sh', '-c', script] }],
+    },
   };
 }
 
@@ -83,7 +92,9 @@ asking.stop();
 
 process.stdout.write(`\nafter:\n${await kubectl('get', 'pod', 'counter', '-o', 'wide')}\n`);
 const answers = asking.lines.flatMap((line) => /answer (\d+)/.exec(line)?.[1] ?? []).map(Number);
-const isUnbroken = answers.every((answer, index) => index === 0 || answer > (answers[index - 1] ?? 0)) && !asking.lines.some((line) => line.includes('BROKEN'));
+const isUnbroken =
+  answers.every((answer, index) => index === 0 || answer > (answers[index - 1] ?? 0)) &&
+  !asking.lines.some((line) => line.includes('BROKEN'));
 const steps = stepsIn(await kubectl('exec', 'counter', '-c', 'writer', '--', 'cat', '/data/steps'));
 const areStepsWhole = steps.length > 0 && steps.every(({ number }, index) => number === index);
 process.stdout.write(

@@ -39,7 +39,12 @@ export async function buildAgentImage(): Promise<string> {
       await mkdir(join(root, 'agent'));
       await writeFile(join(root, 'agent/agent.mjs'), bundle);
       await mkdir(join(root, toolsPrefix, 'criu'), { recursive: true });
-      for (const [from, to] of [[shim, 'agent/shim'], [hands, 'agent/hands'], [noop, 'agent/noop'], [tar, `${toolsPrefix}/criu/tar`]] as const) {
+      for (const [from, to] of [
+        [shim, 'agent/shim'],
+        [hands, 'agent/hands'],
+        [noop, 'agent/noop'],
+        [tar, `${toolsPrefix}/criu/tar`],
+      ] as const) {
         await copyFile(from, join(root, to));
         await chmod(join(root, to), 0o755);
       }

@@ -24,7 +24,17 @@ export interface Bundle {
 
 /** Bundles the plugin. The same sources give the same bytes. */
 export async function bundle(): Promise<Bundle> {
-  const shared = { bundle: true, write: false, platform: 'node', target: 'node22', format: 'cjs', minify: true, charset: 'ascii', legalComments: 'none', absWorkingDir: checkout } as const;
+  const shared = {
+    bundle: true,
+    write: false,
+    platform: 'node',
+    target: 'node22',
+    format: 'cjs',
+    minify: true,
+    charset: 'ascii',
+    legalComments: 'none',
+    absWorkingDir: checkout,
+  } as const;
   const inside = {
     ...shared,
     metafile: true as const,

@@ -5,7 +5,13 @@ import type { Platform } from './platforms.ts';
 import { scriptNames } from './scripts.ts';
 
 const emulator = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu'];
-const emulatorPackages = ['qemu-user-static', 'libc6-arm64-cross', 'libstdc++6-arm64-cross', 'libgcc-s1-arm64-cross', 'libatomic1-arm64-cross'];
+const emulatorPackages = [
+  'qemu-user-static',
+  'libc6-arm64-cross',
+  'libstdc++6-arm64-cross',
+  'libgcc-s1-arm64-cross',
+  'libatomic1-arm64-cross',
+];
 
 /**
  * Makes V8's compiled form of each script, by the very Node.js of the platform after a run of the command line, so that

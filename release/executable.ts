@@ -37,9 +37,30 @@ export async function makeExecutable(platform: Platform, { main, scripts }: Bund
   await copyFile(node, path(''));
   await chmod(path(''), 0o755);
   const postject = join(import.meta.dirname, '../node_modules/postject/dist/cli.js');
-  await must([process.execPath, postject, path(''), 'NODE_SEA_BLOB', path('.blob'), '--sentinel-fuse', fuse, '--macho-segment-name', 'NODE_SEA']);
+  await must([
+    process.execPath,
+    postject,
+    path(''),
+    'NODE_SEA_BLOB',
+    path('.blob'),
+    '--sentinel-fuse',
+    fuse,
+    '--macho-segment-name',
+    'NODE_SEA',
+  ]);
   // The injection breaks Node.js's own signature, and macOS on arm64 kills what has none.
-  if (platform.os === 'darwin') await must([join(await goTools(join(import.meta.dirname, 'tools/quill')), 'quill'), 'sign', '--ad-hoc', '--identity', 'kubectl-migrate', path('')], { env: { QUILL_LOG_QUIET: 'true' } });
+  if (platform.os === 'darwin')
+    await must(
+      [
+        join(await goTools(join(import.meta.dirname, 'tools/quill')), 'quill'),
+        'sign',
+        '--ad-hoc',
+        '--identity',
+        'kubectl-migrate',
+        path(''),
+      ],
+      { env: { QUILL_LOG_QUIET: 'true' } },
+    );
   return path('');
 }
 

@@ -14,9 +14,13 @@ import { nodeVersion, type Platform } from './platforms.ts';
 export async function nodeBinary(platform: Platform): Promise<string> {
   const { os, arch, nodePackage, integrity } = platform;
   return await cached('node-binary', [nodePackage, nodeVersion, integrity, 'stripped'], async (draft) => {
-    const [listed] = JSON.parse(await must(['npm', 'pack', '--json', '--silent', '--pack-destination', draft, `${nodePackage}@${nodeVersion}`])) as { filename: string }[];
+    const [listed] = JSON.parse(
+      await must(['npm', 'pack', '--json', '--silent', '--pack-destination', draft, `${nodePackage}@${nodeVersion}`]),
+    ) as { filename: string }[];
     const tarball = join(draft, listed?.filename ?? '');
-    const sum = `sha512-${createHash('sha512').update(await readFile(tarball)).digest('base64')}`;
+    const sum = `sha512-${createHash('sha512')
+      .update(await readFile(tarball))
+      .digest('base64')}`;
     if (sum !== integrity) throw new Error(`${nodePackage}@${nodeVersion} is not the package that is pinned: it has ${sum}`);
     const scratch = join(draft, 'package');
     await mkdir(scratch);

@@ -22,7 +22,14 @@ export async function packaged(platform: Platform, inside: Bundle): Promise<stri
   const contents = await contentsOf(recipe.map((name) => join(import.meta.dirname, name)));
   const node = await nodeBinary(platform);
   const licences = await licenceFiles(await nodeBinary(platforms[0] ?? platform), inside.licences);
-  const inputs = [programOf(platform), node, inside.main, ...Object.values(inside.scripts), ...licences.map(({ content }) => content.toString()), ...contents];
+  const inputs = [
+    programOf(platform),
+    node,
+    inside.main,
+    ...Object.values(inside.scripts),
+    ...licences.map(({ content }) => content.toString()),
+    ...contents,
+  ];
   const file = archiveName(platform);
   const folder = await cached(
     'package',

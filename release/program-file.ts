@@ -13,7 +13,13 @@ const checkout = join(import.meta.dirname, '..');
  */
 export async function programFile(): Promise<string> {
   const sources = (await readdir(join(checkout, 'src'), { recursive: true })).filter((name) => name.endsWith('.ts')).toSorted();
-  const files = [...sources.map((name) => join('src', name)), 'package.json', 'package-lock.json', 'release/bundle.ts', 'release/scripts.ts'];
+  const files = [
+    ...sources.map((name) => join('src', name)),
+    'package.json',
+    'package-lock.json',
+    'release/bundle.ts',
+    'release/scripts.ts',
+  ];
   const folder = await cached('program', [...files, ...(await contentsOf(files.map((name) => join(checkout, name))))], async (draft) => {
     const { bundle } = await import('./bundle.ts');
     for (const [name, text] of Object.entries((await bundle()).scripts)) await writeFile(join(draft, name), text);

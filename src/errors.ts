@@ -3,15 +3,15 @@ export type ErrorKind = 'usage' | 'refused' | 'failed' | 'in-doubt' | 'interrupt
 
 const exitCodes: Readonly<Record<ErrorKind, number>> = {
   /** The command line makes no sense. */
-  usage: 2,
+  'usage': 2,
   /** It cannot be done, and nothing was touched. */
-  refused: 3,
+  'refused': 3,
   /** It failed, and everything is as it was before. */
-  failed: 1,
+  'failed': 1,
   /** It failed, and a person has to look. */
   'in-doubt': 4,
   /** The user stopped it, and everything is as it was before. */
-  interrupted: 130,
+  'interrupted': 130,
 };
 
 /** An error that is meant for the user: what failed, on which object in which cluster, why, and what to do. */

@@ -3,7 +3,13 @@ import { dirname, join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 
 const checkout = join(import.meta.dirname, '..');
-const texts = ['README.md', 'CONTRIBUTING.md', ...readdirSync(join(checkout, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
+const texts = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(join(checkout, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 
 /** The targets of Markdown links, without those that lead elsewhere. Code is no text: it may look like a link. */
 function linksIn(text: string): string[] {
@@ -33,6 +39,10 @@ test.each(texts)('every relative link in %s leads to a file, and to a heading wh
 });
 
 test('every text in docs/ is reached from the README or from another text there', () => {
-  const reached = texts.flatMap((name) => linksIn(readFileSync(join(checkout, name), 'utf8')).map((link) => relative(checkout, join(checkout, dirname(name), link.split('#')[0] ?? ''))));
+  const reached = texts.flatMap((name) =>
+    linksIn(readFileSync(join(checkout, name), 'utf8')).map((link) =>
+      relative(checkout, join(checkout, dirname(name), link.split('#')[0] ?? '')),
+    ),
+  );
   expect(texts.filter((name) => name.startsWith('docs/') && !reached.includes(name))).toEqual([]);
 });

@@ -30,6 +30,8 @@ if (verb === 'serve') {
   copyFileSync('/agent/noop', `${first}/noop`);
   chmodSync(`${first}/noop`, 0o755);
 } else {
-  process.stderr.write('usage: agent stage FOLDER | serve MIGRATION | sweep MIGRATION NAMESPACE POD moved|given-up | attach | connect HOST PORT\n');
+  process.stderr.write(
+    'usage: agent stage FOLDER | serve MIGRATION | sweep MIGRATION NAMESPACE POD moved|given-up | attach | connect HOST PORT\n',
+  );
   process.exitCode = 2;
 }

@@ -39,7 +39,10 @@ export async function readCommandLine(line: readonly string[]): Promise<CommandL
 /** The command of that name. @param refuse is called when there is none */
 export function commandNamed(name: string, refuse: Refuse): Command {
   const meant = closestCommand(name);
-  return commands.find((one) => one.name === name) ?? refuse(`unknown command "${name}" for "kubectl migrate"`, meant && `Did you mean ${meant}?`);
+  return (
+    commands.find((one) => one.name === name) ??
+    refuse(`unknown command "${name}" for "kubectl migrate"`, meant && `Did you mean ${meant}?`)
+  );
 }
 
 /** The command whose name a word probably stands for, if any. */
@@ -57,7 +60,11 @@ function commandOf(plain: readonly string[]): Command {
   return commands.find(({ name }) => name !== '' && name === first) ?? moveCommand;
 }
 
-async function parse(plain: readonly string[], command: Command, refuse: Refuse): Promise<Record<string, unknown> & { _: (string | number)[] }> {
+async function parse(
+  plain: readonly string[],
+  command: Command,
+  refuse: Refuse,
+): Promise<Record<string, unknown> & { _: (string | number)[] }> {
   const parser = yargs()
     .locale('en')
     .help(false)
@@ -81,7 +88,10 @@ async function parse(plain: readonly string[], command: Command, refuse: Refuse)
 function unknownFlag(message: string, command: Command, refuse: Refuse): never {
   const name = message.split(', ')[0] ?? '';
   if (name === 'to' && command !== moveCommand) {
-    return refuse(`unknown flag: --to`, `"${command.name}" is a command; a pod of that name is moved by 'kubectl migrate pod/${command.name} --to CLUSTER'.`);
+    return refuse(
+      `unknown flag: --to`,
+      `"${command.name}" is a command; a pod of that name is moved by 'kubectl migrate pod/${command.name} --to CLUSTER'.`,
+    );
   }
   const meant = closest(
     name,

@@ -16,9 +16,15 @@ export const moveCommand: Command = {
   ],
   examples: [
     { purpose: 'Move the pod web-0 to the peered cluster milan', line: 'kubectl migrate web-0 --to milan' },
-    { purpose: 'Show what would be carried, what would be lost and what is in the way; touch nothing', line: 'kubectl migrate web-0 --to milan --dry-run=client' },
+    {
+      purpose: 'Show what would be carried, what would be lost and what is in the way; touch nothing',
+      line: 'kubectl migrate web-0 --to milan --dry-run=client',
+    },
     { purpose: 'The same, and let the API servers say what they would refuse', line: 'kubectl migrate web-0 --to milan --dry-run=server' },
-    { purpose: 'Move a pod of the namespace shop, and keep the figures', line: 'kubectl migrate pod/web-0 -n shop --to milan -o json > moved.json' },
+    {
+      purpose: 'Move a pod of the namespace shop, and keep the figures',
+      line: 'kubectl migrate pod/web-0 -n shop --to milan -o json > moved.json',
+    },
     { purpose: 'Draw how the migration went', line: 'kubectl migrate web-0 --to milan --timeline web-0.svg' },
   ],
   usage: 'POD --to CLUSTER [options]',
@@ -51,7 +57,12 @@ export const moveCommand: Command = {
       default: '',
       text: 'Write who did what when into this file: a picture if its name ends with .svg, else text. "-" prints it on standard error.',
     },
-    { name: 'to', kind: 'string', default: '', text: 'The peered cluster to move the pod to: the name of its virtual node, or its Liqo cluster ID. Required.' },
+    {
+      name: 'to',
+      kind: 'string',
+      default: '',
+      text: 'The peered cluster to move the pod to: the name of its virtual node, or its Liqo cluster ID. Required.',
+    },
     { name: 'version', kind: 'boolean', default: 'false', text: 'Print the version of the plugin, and nothing else.' },
   ],
   exitCodes: {
@@ -73,12 +84,20 @@ const targetsCommand: Command = {
   examples: [
     { purpose: 'List where pods of the current namespace can be moved', line: 'kubectl migrate targets' },
     { purpose: 'The same for the namespace shop, with more columns', line: 'kubectl migrate targets -n shop -o wide' },
-    { purpose: 'Print how much memory milan has free, in bytes', line: `kubectl migrate targets -o jsonpath='{.items[?(@.name=="milan")].free.memoryBytes}'` },
+    {
+      purpose: 'Print how much memory milan has free, in bytes',
+      line: `kubectl migrate targets -o jsonpath='{.items[?(@.name=="milan")].free.memoryBytes}'`,
+    },
   ],
   usage: '[options]',
   flags: [
     namespaceFlag,
-    { name: 'no-headers', kind: 'boolean', default: 'false', text: "When using the default output format, don't print headers (default print headers)." },
+    {
+      name: 'no-headers',
+      kind: 'boolean',
+      default: 'false',
+      text: "When using the default output format, don't print headers (default print headers).",
+    },
     outputFlag,
   ],
   exitCodes: { 0: 'listed, also when there are none', 1: 'failed', ...usageExit, 3: 'Liqo is not there' },

@@ -39,7 +39,9 @@ function listOf(values: readonly string[]): readonly string[] | undefined {
 function extraOf(pairs: readonly string[], refuse: Refuse): Record<string, string[]> | undefined {
   const extra: Record<string, string[]> = {};
   for (const pair of pairs) {
-    const [, key, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? refuse(`invalid argument "${pair}" for "--as-user-extra" flag: ${pair} must be formatted as key=value`);
+    const [, key, value] =
+      /^([^=]+)=(.*)$/s.exec(pair) ??
+      refuse(`invalid argument "${pair}" for "--as-user-extra" flag: ${pair} must be formatted as key=value`);
     (extra[key ?? ''] ??= []).push(value ?? '');
   }
   return pairs.length === 0 ? undefined : extra;
@@ -57,7 +59,9 @@ function milliseconds(text: string, refuse: Refuse): number {
   if (/^\d+$/.test(text)) return Number(text) * 1000;
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
-    return refuse('Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)');
+    return refuse(
+      'Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)',
+    );
   }
   return parts.reduce((sum, [, number, unit]) => sum + Number(number) * (unitMs[unit ?? ''] ?? 0), 0);
 }

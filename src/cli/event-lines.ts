@@ -23,7 +23,13 @@ export function eventLines(out: NodeJS.WritableStream, now: () => Date = () => n
     error: (error) => {
       const known = error instanceof MigrateError ? error : undefined;
       const message = error instanceof Error ? error.message : String(error);
-      line({ type: 'error', kind: known?.kind ?? 'failed', message, ...(known?.hint === undefined ? {} : { hint: known.hint }), exitCode: exitCodeOf(error) });
+      line({
+        type: 'error',
+        kind: known?.kind ?? 'failed',
+        message,
+        ...(known?.hint === undefined ? {} : { hint: known.hint }),
+        exitCode: exitCodeOf(error),
+      });
     },
   };
 }

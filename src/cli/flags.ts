@@ -33,18 +33,36 @@ export const namespaceFlag: Flag = { ...valued('namespace', 'If present, the nam
 /** kubectl's connection flags, which every command understands, with the meaning and the words that they have there. */
 export const connectionFlags: readonly Flag[] = [
   valued('as', 'Username to impersonate for the operation. User could be a regular user or a service account in a namespace.'),
-  { ...valued('as-group', 'Group to impersonate for the operation, this flag can be repeated to specify multiple groups.'), kind: 'list', default: '[]' },
+  {
+    ...valued('as-group', 'Group to impersonate for the operation, this flag can be repeated to specify multiple groups.'),
+    kind: 'list',
+    default: '[]',
+  },
   valued('as-uid', 'UID to impersonate for the operation.'),
-  { ...valued('as-user-extra', 'User extras to impersonate for the operation, this flag can be repeated to specify multiple values for the same key.'), kind: 'list', default: '[]' },
+  {
+    ...valued(
+      'as-user-extra',
+      'User extras to impersonate for the operation, this flag can be repeated to specify multiple values for the same key.',
+    ),
+    kind: 'list',
+    default: '[]',
+  },
   valued('cache-dir', 'Understood for the sake of kubectl. Nothing is cached here.'),
   valued('certificate-authority', 'Path to a cert file for the certificate authority'),
   valued('client-certificate', 'Path to a client certificate file for TLS'),
   valued('client-key', 'Path to a client key file for TLS'),
   valued('cluster', 'The name of the kubeconfig cluster to use'),
   valued('context', 'The name of the kubeconfig context to use'),
-  { ...valued('disable-compression', 'Understood for the sake of kubectl. No answer is asked for in compressed form here.'), kind: 'boolean', default: 'false' },
   {
-    ...valued('insecure-skip-tls-verify', "If true, the server's certificate will not be checked for validity. This will make your HTTPS connections insecure"),
+    ...valued('disable-compression', 'Understood for the sake of kubectl. No answer is asked for in compressed form here.'),
+    kind: 'boolean',
+    default: 'false',
+  },
+  {
+    ...valued(
+      'insecure-skip-tls-verify',
+      "If true, the server's certificate will not be checked for validity. This will make your HTTPS connections insecure",
+    ),
     kind: 'boolean',
     default: 'false',
   },
@@ -54,12 +72,15 @@ export const connectionFlags: readonly Flag[] = [
   {
     ...valued(
       'request-timeout',
-      'The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don\'t timeout requests.',
+      "The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests.",
     ),
     default: '30s',
   },
   { ...valued('server', 'The address and port of the Kubernetes API server'), short: 's' },
-  valued('tls-server-name', 'Server name to use for server certificate validation. If it is not provided, the hostname used to contact the server is used'),
+  valued(
+    'tls-server-name',
+    'Server name to use for server certificate validation. If it is not provided, the hostname used to contact the server is used',
+  ),
   valued('token', 'Bearer token for authentication to the API server'),
   valued('user', 'The name of the kubeconfig user to use'),
   valued('username', 'Username for basic authentication to the API server'),
@@ -75,7 +96,13 @@ export const verbosityFlag: Flag = {
 };
 
 /** Not listed in a help, as in kubectl. */
-export const helpFlag: Flag = { name: 'help', short: 'h', kind: 'boolean', default: 'false', text: 'Print the help of a command, and do nothing else.' };
+export const helpFlag: Flag = {
+  name: 'help',
+  short: 'h',
+  kind: 'boolean',
+  default: 'false',
+  text: 'Print the help of a command, and do nothing else.',
+};
 
 function valued(name: string, text: string): Flag {
   return { name, kind: 'string', default: '', text };

@@ -17,7 +17,11 @@ export interface Interruption {
  * @param say tells the user that the first one was understood
  * @param isTooLate whether there is nothing to be taken back any more
  */
-export function onInterruption(err: NodeJS.WriteStream, say: (message: string) => void, isTooLate: () => boolean = () => false): Interruption {
+export function onInterruption(
+  err: NodeJS.WriteStream,
+  say: (message: string) => void,
+  isTooLate: () => boolean = () => false,
+): Interruption {
   const controller = new AbortController();
   let firstAt = 0;
   // What draws on the stream puts itself before it, so what writes at the very end is taken before that.

@@ -33,7 +33,9 @@ export function migrateArguments(line: CommandLine): MigrateArguments {
   const { words, last, refuse } = line;
   const pod = podName(words, refuse);
   const command = words.length === 1 ? closestCommand(pod) : undefined;
-  const to = last('to') ?? refuse('the cluster to move the pod to is required: --to CLUSTER', command && `Did you mean 'kubectl migrate ${command}'?`);
+  const to =
+    last('to') ??
+    refuse('the cluster to move the pod to is required: --to CLUSTER', command && `Did you mean 'kubectl migrate ${command}'?`);
   requireOneUse(line);
   const timeline = last('timeline');
   return Object.freeze({
@@ -52,7 +54,8 @@ export function migrateArguments(line: CommandLine): MigrateArguments {
 /** Standard output has room for one thing, and a dry run has nothing to tell while it goes on. */
 function requireOneUse({ last, refuse }: CommandLine): void {
   const isDry = (last('dry-run') ?? 'none') !== 'none';
-  if (last('events') === 'true' && last('output') !== undefined) refuse('--events and --output cannot be used together: the last event has the report');
+  if (last('events') === 'true' && last('output') !== undefined)
+    refuse('--events and --output cannot be used together: the last event has the report');
   if (last('events') === 'true' && isDry) refuse('--events and --dry-run cannot be used together');
   if (last('timeline') !== undefined && isDry) refuse('--timeline and --dry-run cannot be used together');
 }
@@ -60,5 +63,8 @@ function requireOneUse({ last, refuse }: CommandLine): void {
 function dryRunOf(value: string | undefined, refuse: Refuse): DryRun {
   if (value === undefined) return 'none';
   const meant = closest(value, dryRuns);
-  return dryRuns.find((one) => one === value) ?? refuse(`Invalid dry-run value (${value}). Must be "none", "server", or "client".`, meant && `Did you mean ${meant}?`);
+  return (
+    dryRuns.find((one) => one === value) ??
+    refuse(`Invalid dry-run value (${value}). Must be "none", "server", or "client".`, meant && `Did you mean ${meant}?`)
+  );
 }

@@ -11,7 +11,10 @@ export function movedResult(report: MigrationReport): Result {
     names: [`pod/${pod}`],
     text: (isWide) =>
       isWide
-        ? tableText(['NAME', 'FROM', 'TO', 'NODE', 'FROZEN', 'TOTAL', 'BYTES'], [[pod, from, to, node, secondsText(frozenMs), secondsText(totalMs), bytesText(bytes)]])
+        ? tableText(
+            ['NAME', 'FROM', 'TO', 'NODE', 'FROZEN', 'TOTAL', 'BYTES'],
+            [[pod, from, to, node, secondsText(frozenMs), secondsText(totalMs), bytesText(bytes)]],
+          )
         : `pod/${pod} migrated\n`,
   };
 }

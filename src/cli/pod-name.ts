@@ -7,7 +7,8 @@ export function podName(words: readonly string[], refuse: Refuse): string {
   if (words.length > 1 && !isPair) return refuse(`one pod at a time can be moved, not ${words.length}: ${words.join(' ')}`);
   const [name = '', kind = 'pod', ...more] = isPair ? [words[1]] : (words[0] ?? '').split('/').toReversed();
   if (!isPodKind(kind)) return refuse(`only pods can be moved, not "${words[0]}"`);
-  if (more.length > 0 || !/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) return refuse(`"${words.join(' ')}" is not the name of a pod`);
+  if (more.length > 0 || !/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name))
+    return refuse(`"${words.join(' ')}" is not the name of a pod`);
   return name;
 }
 

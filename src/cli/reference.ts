@@ -5,20 +5,22 @@ import { helpFlag, shownFlag, type Flag } from './flags.ts';
 
 /** docs/flags.md, made of the table of commands; `npm run docs` writes it. */
 export function referenceText(): string {
-  return [
-    '# Commands, flags and exit codes',
-    'Made by `npm run docs` from the table of commands (src/cli/commands.ts), as `--help` is.',
-    ...commands.filter(({ isHidden }) => !isHidden).flatMap(commandSections),
-    '## Output formats',
-    table(
-      ['`-o`', 'what is printed'],
-      Object.entries(formatTexts).map(([format, text]) => [`\`${format}\``, text]),
-    ),
-    "A template of JSONPath means what it means to kubectl, with three differences. A path alone needs no braces (`jsonpath=.frozenMs`). What is not there prints nothing, an index beyond the end too: the pod has moved by then, and no template shall make an error of that. A pair of braces holds one thing, and a range must be ended; a template that is none is refused before anything is touched.",
-    '## Flags of every command',
-    'They mean what they mean to kubectl, and come after `kubectl migrate`.',
-    flagTable([...globalFlags, helpFlag]),
-  ].join('\n\n') + '\n';
+  return (
+    [
+      '# Commands, flags and exit codes',
+      'Made by `npm run docs` from the table of commands (src/cli/commands.ts), as `--help` is.',
+      ...commands.filter(({ isHidden }) => !isHidden).flatMap(commandSections),
+      '## Output formats',
+      table(
+        ['`-o`', 'what is printed'],
+        Object.entries(formatTexts).map(([format, text]) => [`\`${format}\``, text]),
+      ),
+      'A template of JSONPath means what it means to kubectl, with three differences. A path alone needs no braces (`jsonpath=.frozenMs`). What is not there prints nothing, an index beyond the end too: the pod has moved by then, and no template shall make an error of that. A pair of braces holds one thing, and a range must be ended; a template that is none is refused before anything is touched.',
+      '## Flags of every command',
+      'They mean what they mean to kubectl, and come after `kubectl migrate`.',
+      flagTable([...globalFlags, helpFlag]),
+    ].join('\n\n') + '\n'
+  );
 }
 
 function commandSections(command: Command): string[] {
@@ -45,5 +47,7 @@ function flagTable(flags: readonly Flag[]): string {
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`).join('\n');
+  return [header, header.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`)
+    .join('\n');
 }

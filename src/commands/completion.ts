@@ -8,7 +8,8 @@ export function setUpCompletion({ last, words, refuse }: CommandLine, { out, err
   const isInstall = last('install') === 'true';
   const isUninstall = last('uninstall') === 'true';
   const dir = last('dir');
-  if (words.length > 0) refuse(`unknown word "${words[0]}": kubectl's own completion code for a shell comes from: kubectl completion ${words[0]}`);
+  if (words.length > 0)
+    refuse(`unknown word "${words[0]}": kubectl's own completion code for a shell comes from: kubectl completion ${words[0]}`);
   if (isInstall && isUninstall) refuse('--install and --uninstall exclude each other');
   if (dir !== undefined && !isInstall && !isUninstall) refuse('--dir is for --install and --uninstall');
   const surroundings: Surroundings = { path: process.env['PATH'] ?? '', platform: process.platform };

@@ -22,8 +22,17 @@ interface Voice {
 export async function migrateCommand(args: MigrateArguments, streams: Streams): Promise<void> {
   // What the connection tells goes the same way as what the migration tells, once that has a place on the screen.
   const voice: Voice = { say: (message) => void streams.err.write(`${message}\n`) };
-  const connection = await openConnection(args.connection, exchangeTeller(args.verbosity, (line) => voice.say(line), streams.err));
-  const request: MigrationRequest = Object.freeze({ connection, namespace: connection.namespace, pod: args.pod, to: args.to, agentImage: args.agentImage });
+  const connection = await openConnection(
+    args.connection,
+    exchangeTeller(args.verbosity, (line) => voice.say(line), streams.err),
+  );
+  const request: MigrationRequest = Object.freeze({
+    connection,
+    namespace: connection.namespace,
+    pod: args.pod,
+    to: args.to,
+    agentImage: args.agentImage,
+  });
   try {
     await (args.dryRun === 'none' ? run : dryRun)(request, args, streams, voice);
   } finally {
@@ -51,7 +60,11 @@ async function run(request: MigrationRequest, args: MigrateArguments, { out, err
   const { migrate } = await import('../migration/engine.ts');
   let isCommitted = false;
   let isTouched = false;
-  const { signal, release } = onInterruption(err, (message) => voice.say(message), () => isCommitted);
+  const { signal, release } = onInterruption(
+    err,
+    (message) => voice.say(message),
+    () => isCommitted,
+  );
   const log = openLogFile(request.namespace, request.pod);
   const isLogged = hasLog(args.verbosity);
   const progress = await progressOn(err, process.env, isLogged);
@@ -73,7 +86,9 @@ async function run(request: MigrationRequest, args: MigrateArguments, { out, err
     if (events) events.result(report);
     else out.write(await printed(args.output, movedResult(report)));
     // The pod has moved, whatever becomes of its picture.
-    await args.timeline?.write(report, err).catch((error: unknown) => err.write(`note: the timeline was not written: ${printable((error as Error).message)}\n`));
+    await args.timeline
+      ?.write(report, err)
+      .catch((error: unknown) => err.write(`note: the timeline was not written: ${printable((error as Error).message)}\n`));
     log.remove();
   } catch (error) {
     await progress.end();

@@ -42,7 +42,10 @@ export function targetsTable(targets: readonly Target[], isWide: boolean, hasHea
     { title: 'VERSION', isWide: true, cell: ({ version }) => version || unknown },
     { title: 'TENANT NAMESPACE', isWide: true, cell: ({ tenantNamespace }) => tenantNamespace },
     { title: 'NAMESPACE', cell: ({ twinNamespace }) => twinNamespace ?? none },
-    { title: 'IN THE WAY', cell: ({ blocks }) => blocks.map(({ reason, hint }) => (hint === undefined ? reason : `${reason} (${hint})`)).join('; ') || none },
+    {
+      title: 'IN THE WAY',
+      cell: ({ blocks }) => blocks.map(({ reason, hint }) => (hint === undefined ? reason : `${reason} (${hint})`)).join('; ') || none,
+    },
   ];
   const shown = columns.filter((column) => isWide || !column.isWide);
   const rows = targets.map((target) => shown.map(({ cell }) => cell(target)));

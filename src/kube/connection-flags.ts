@@ -29,7 +29,7 @@ export interface ConnectionFlags {
 export function clusterFlags(flags: ConnectionFlags): Record<string, unknown> {
   const isCaReplaced = flags.certificateAuthority !== undefined || flags.insecureSkipTlsVerify === true;
   return {
-    ...given({ server: flags.server, 'insecure-skip-tls-verify': flags.insecureSkipTlsVerify }),
+    ...given({ 'server': flags.server, 'insecure-skip-tls-verify': flags.insecureSkipTlsVerify }),
     ...(isCaReplaced ? { 'certificate-authority': flags.certificateAuthority, 'certificate-authority-data': undefined } : {}),
     ...(flags.server !== undefined || flags.tlsServerName !== undefined ? { 'tls-server-name': flags.tlsServerName } : {}),
   };
@@ -41,15 +41,17 @@ export function userFlags(flags: ConnectionFlags): Record<string, unknown> {
   const isReplaced = flags.token !== undefined || flags.username !== undefined;
   return {
     ...given({
-      username: flags.username,
-      password: flags.password,
-      as: flags.as,
+      'username': flags.username,
+      'password': flags.password,
+      'as': flags.as,
       'as-uid': flags.asUid,
       'as-groups': flags.asGroup,
       'as-user-extra': flags.asUserExtra,
     }),
-    ...(isReplaced ? { token: flags.token, tokenFile: undefined, exec: undefined, 'auth-provider': undefined } : {}),
-    ...(flags.clientCertificate === undefined ? {} : { 'client-certificate': flags.clientCertificate, 'client-certificate-data': undefined }),
+    ...(isReplaced ? { 'token': flags.token, 'tokenFile': undefined, 'exec': undefined, 'auth-provider': undefined } : {}),
+    ...(flags.clientCertificate === undefined
+      ? {}
+      : { 'client-certificate': flags.clientCertificate, 'client-certificate-data': undefined }),
     ...(flags.clientKey === undefined ? {} : { 'client-key': flags.clientKey, 'client-key-data': undefined }),
   };
 }

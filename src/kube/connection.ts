@@ -116,7 +116,9 @@ function connectionTo(context: ResolvedContext, deadlineMs: number, { dial, onEx
   const { cluster } = context;
   const given = String(cluster['server']);
   // As client-go: a server without a scheme is spoken to by TLS only when something is known for TLS.
-  const isSecure = Object.keys(cluster).some((key) => /^(certificate-authority|insecure-skip-tls-verify|tls-server-name)/.test(key) && cluster[key]);
+  const isSecure = Object.keys(cluster).some(
+    (key) => /^(certificate-authority|insecure-skip-tls-verify|tls-server-name)/.test(key) && cluster[key],
+  );
   const server = given.includes('://') ? given : `${isSecure ? 'https' : 'http'}://${given}`;
   if (!URL.canParse(server)) throw new MigrateError('usage', `error: the server "${given}" of ${context.name} is no address`);
   const resolved = { ...context, cluster: { ...cluster, server } };
@@ -133,7 +135,7 @@ function inCluster(flags: ConnectionFlags, env: NodeJS.ProcessEnv): ResolvedCont
   return {
     name: 'in-cluster',
     namespace: flags.namespace ?? readFileSync(`${folder}/namespace`, 'utf8').trim(),
-    cluster: { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, 'certificate-authority': `${folder}/ca.crt` },
+    cluster: { 'server': `https://${host.includes(':') ? `[${host}]` : host}:${port}`, 'certificate-authority': `${folder}/ca.crt` },
     user: { tokenFile: `${folder}/token` },
   };
 }

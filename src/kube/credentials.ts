@@ -66,9 +66,9 @@ async function libraryConfig({ cluster, user }: ResolvedContext): Promise<KubeCo
   // JSON is YAML. The library ignores the cluster's CA when the context has no user, so there always is one.
   config.loadFromString(
     JSON.stringify({
-      clusters: [{ name: 'c', cluster: known }],
-      users: [{ name: 'u', user: { ...withoutFiles(user, ['client-certificate', 'client-key']), exec: pluginOf(user, cluster) } }],
-      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'clusters': [{ name: 'c', cluster: known }],
+      'users': [{ name: 'u', user: { ...withoutFiles(user, ['client-certificate', 'client-key']), exec: pluginOf(user, cluster) } }],
+      'contexts': [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
       'current-context': 'x',
     }),
   );
@@ -84,7 +84,7 @@ function pluginOf(user: Fields, cluster: Fields): Fields | undefined {
   const exec = user['exec'] as (Fields & { env?: unknown[] | null; apiVersion?: string; provideClusterInfo?: boolean }) | null | undefined;
   if (!exec) return undefined;
   const clusterInfo = {
-    server: cluster['server'],
+    'server': cluster['server'],
     'tls-server-name': cluster['tls-server-name'],
     'insecure-skip-tls-verify': cluster['insecure-skip-tls-verify'],
     'certificate-authority-data': cluster['certificate-authority-data'] ?? fileAsData(cluster['certificate-authority']),
@@ -103,6 +103,8 @@ function credentialError(user: Fields, cause: Error): Error {
   const exec = user['exec'] as { command?: string; installHint?: string } | undefined;
   if (!exec) return new Error(`getting credentials: ${cause.message}`, { cause });
   const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-  const reason = isMissing ? `executable ${exec.command} not found${exec.installHint ? `\n\n${exec.installHint}` : ''}` : cause.message.trim();
+  const reason = isMissing
+    ? `executable ${exec.command} not found${exec.installHint ? `\n\n${exec.installHint}` : ''}`
+    : cause.message.trim();
   return new Error(`getting credentials: exec: ${reason}`, { cause });
 }

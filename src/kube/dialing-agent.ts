@@ -15,7 +15,10 @@ export class DialingAgent extends Agent {
     this.#dial = dial;
   }
 
-  override createConnection(options: ClientRequestArgs & ConnectionOptions, done: (error: Error | null, stream: Duplex) => void): undefined {
+  override createConnection(
+    options: ClientRequestArgs & ConnectionOptions,
+    done: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
     const fail = (error: unknown): void => done(error instanceof Error ? error : new Error(String(error)), undefined as never);
     void this.#dial(String(options.host), Number(options.port)).then((socket) => {
       // The end that dials gives no name for the check: it comes from the URL, as without a dialer.

@@ -11,7 +11,8 @@ export function proxyOf(server: string, env: NodeJS.ProcessEnv): string | undefi
   const proxy = env[name.toUpperCase()] || env[name];
   if (!proxy || host === 'localhost' || isLoopback(host)) return undefined;
   const exceptions = (env['NO_PROXY'] || env['no_proxy'] || '').split(',').map((one) => one.trim().toLowerCase());
-  if (exceptions.some((one) => one !== '' && matches(host.toLowerCase(), port || (protocol === 'http:' ? '80' : '443'), one))) return undefined;
+  if (exceptions.some((one) => one !== '' && matches(host.toLowerCase(), port || (protocol === 'http:' ? '80' : '443'), one)))
+    return undefined;
   return proxy.includes('://') ? proxy : `http://${proxy}`;
 }
 

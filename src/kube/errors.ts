@@ -48,7 +48,10 @@ export function errorOfStatus(status: Status, code: number = status.code ?? 0): 
 export function errorOfConnection(server: string, cause: unknown): KubeError {
   if (cause instanceof KubeError) return cause;
   const text = describe(cause);
-  const message = codeOf(cause) === 'ECONNREFUSED' ? `The connection to the server ${server} was refused: ${text}` : `Unable to connect to the server ${server}: ${text}`;
+  const message =
+    codeOf(cause) === 'ECONNREFUSED'
+      ? `The connection to the server ${server} was refused: ${text}`
+      : `Unable to connect to the server ${server}: ${text}`;
   return new KubeError(0, 'Unreachable', message, { cause });
 }
 

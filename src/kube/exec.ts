@@ -58,7 +58,8 @@ async function dial(connection: KubeConnection, target: ExecTarget, signal: Abor
   const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
   const socket = new WebSocket(url, protocols, { ...options, handshakeTimeout: 20_000, perMessageDeflate: false });
   const start = performance.now();
-  const tell = (status: string): void => connection.onExchange?.({ method: 'GET', url, status, ms: Math.round(performance.now() - start), warnings: [] });
+  const tell = (status: string): void =>
+    connection.onExchange?.({ method: 'GET', url, status, ms: Math.round(performance.now() - start), warnings: [] });
   try {
     await opened(socket, connection.server.host, signal);
     tell('101 Switching Protocols');
@@ -118,7 +119,10 @@ function session(socket: WebSocket, pod: string, signal: AbortSignal): ExecSessi
   const stream = new Duplex({
     read: () => resume(stream),
     write: (chunk: Buffer, _encoding, done) => send(socket, chunk, done),
-    final: (done) => (socket.protocol.startsWith('v5') && socket.readyState === socket.OPEN ? socket.send(Buffer.from([channels.close, channels.stdin]), done) : done()),
+    final: (done) =>
+      socket.protocol.startsWith('v5') && socket.readyState === socket.OPEN
+        ? socket.send(Buffer.from([channels.close, channels.stdin]), done)
+        : done(),
     destroy: (error, done) => {
       socket.terminate();
       done(error);
@@ -151,7 +155,9 @@ function session(socket: WebSocket, pod: string, signal: AbortSignal): ExecSessi
       settle(data.toString('utf8'), exit);
     }
   });
-  socket.on('error', (cause) => end(new KubeError(0, 'Disconnected', `the exec session with pod ${pod} broke: ${cause.message}`, { cause })));
+  socket.on('error', (cause) =>
+    end(new KubeError(0, 'Disconnected', `the exec session with pod ${pod} broke: ${cause.message}`, { cause })),
+  );
   socket.on('close', (code, reason) => {
     const why = reason.length > 0 ? `: ${reason.toString()}` : ` (WebSocket code ${code})`;
     end(hasStatus ? undefined : new KubeError(0, 'Disconnected', `the exec session with pod ${pod} ended without a status${why}`));
@@ -193,7 +199,9 @@ function settle(text: string, exit: PromiseWithResolvers<number>): void {
   try {
     status = JSON.parse(text) as Status;
   } catch (cause) {
-    return exit.reject(new KubeError(0, 'Disconnected', `the exec session ended with a status that is none: ${text.slice(0, 100)}`, { cause }));
+    return exit.reject(
+      new KubeError(0, 'Disconnected', `the exec session ended with a status that is none: ${text.slice(0, 100)}`, { cause }),
+    );
   }
   // Liqo's virtual kubelet tells an exit code in the words of an internal error alone.
   const told = /command terminated with exit code (\d+)$/.exec(status.message ?? '')?.[1];

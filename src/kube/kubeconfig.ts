@@ -39,10 +39,16 @@ export function resolveContext(flags: ConnectionFlags, env: NodeJS.ProcessEnv): 
 }
 
 /** Everything of one kind that the files name, the first of each name. @throws MigrateError (usage) for a file that is no kubeconfig */
-export function kubeconfigEntries(list: 'contexts' | 'clusters' | 'users', flags: ConnectionFlags, env: NodeJS.ProcessEnv): { name: string; fields: Fields }[] {
+export function kubeconfigEntries(
+  list: 'contexts' | 'clusters' | 'users',
+  flags: ConnectionFlags,
+  env: NodeJS.ProcessEnv,
+): { name: string; fields: Fields }[] {
   const entries = documentsOf(flags, env).flatMap((document) => (document[list] ?? []) as Named[]);
   const first = new Map(entries.toReversed().map((entry) => [entry.name, entry]));
-  return [...first.values()].toReversed().map(({ name, ...kinds }) => ({ name, fields: { ...(kinds[list.slice(0, -1)] as Fields | null | undefined) } }));
+  return [...first.values()]
+    .toReversed()
+    .map(({ name, ...kinds }) => ({ name, fields: { ...(kinds[list.slice(0, -1)] as Fields | null | undefined) } }));
 }
 
 /** The current context of a kubeconfig's text; `name` is for messages. @throws MigrateError (usage) when it is none */
@@ -113,7 +119,8 @@ function readDocument(text: string, what: string, folder?: string): Document {
 }
 
 function resolvePaths(fields: Document, folder: string): void {
-  for (const { cluster } of (fields['clusters'] ?? []) as Named[]) absolute(cluster as Fields | undefined, ['certificate-authority'], folder);
+  for (const { cluster } of (fields['clusters'] ?? []) as Named[])
+    absolute(cluster as Fields | undefined, ['certificate-authority'], folder);
   for (const { user } of (fields['users'] ?? []) as Named[]) {
     absolute(user as Fields | undefined, ['client-certificate', 'client-key', 'tokenFile'], folder);
     const exec = (user as Fields | undefined)?.['exec'] as Fields | undefined;

@@ -133,8 +133,11 @@ export class Transport {
     const { options, agent } = await this.#way(afresh);
     const method = details.method ?? 'GET';
     const content = details.body === undefined ? undefined : JSON.stringify(details.body);
-    const type = content === undefined ? {} : { 'content-type': details.contentType ?? 'application/json', 'content-length': Buffer.byteLength(content) };
-    const headers = { accept: 'application/json', 'user-agent': 'kubectl-migrate', ...options.headers, ...type };
+    const type =
+      content === undefined
+        ? {}
+        : { 'content-type': details.contentType ?? 'application/json', 'content-length': Buffer.byteLength(content) };
+    const headers = { 'accept': 'application/json', 'user-agent': 'kubectl-migrate', ...options.headers, ...type };
     const send = url.protocol === 'http:' ? httpRequest : httpsRequest;
     for (let isRepeated = false; ; isRepeated = true) {
       const request = send(url, { ...options, agent, method, headers, signal });

@@ -118,7 +118,11 @@ export interface ContainerStatus {
   image?: string;
   ready?: boolean;
   restartCount?: number;
-  state?: { running?: { startedAt?: string }; waiting?: { reason?: string; message?: string }; terminated?: { exitCode: number; reason?: string; message?: string } };
+  state?: {
+    running?: { startedAt?: string };
+    waiting?: { reason?: string; message?: string };
+    terminated?: { exitCode: number; reason?: string; message?: string };
+  };
 }
 
 export interface Pod extends KubeObject {

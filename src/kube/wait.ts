@@ -29,14 +29,18 @@ const longestPauseMs = 5_000;
  * @returns the object, or undefined when its absence was wanted
  * @throws MigrateError at the deadline, KubeError when the server refuses, the signal's reason, and what `isDone` throws
  */
-export async function waitFor<T extends KubeObject>(connection: KubeConnection, wait: Wait<T>, signal: AbortSignal): Promise<T | undefined> {
+export async function waitFor<T extends KubeObject>(
+  connection: KubeConnection,
+  wait: Wait<T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
   signal.throwIfAborted();
   const deadline = AbortSignal.timeout(wait.deadlineMs);
   const both = AbortSignal.any([signal, deadline]);
   let last: { readonly object: T | undefined } | undefined;
   let trouble: KubeError | undefined;
   try {
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       try {
         for await (const object of states<T>(connection, wait, both)) {
           last = { object };
@@ -61,7 +65,11 @@ export async function waitFor<T extends KubeObject>(connection: KubeConnection, 
 }
 
 /** The object as it is, and then as it becomes, until the watch ends. */
-async function* states<T extends KubeObject>(connection: KubeConnection, { collection, name }: Wait<T>, signal: AbortSignal): AsyncGenerator<T | undefined> {
+async function* states<T extends KubeObject>(
+  connection: KubeConnection,
+  { collection, name }: Wait<T>,
+  signal: AbortSignal,
+): AsyncGenerator<T | undefined> {
   const query = { fieldSelector: `metadata.name=${name}` };
   const list = await connection.list<T>(collection, signal, query);
   yield list.items[0] as Awaited<T> | undefined;
@@ -92,7 +100,12 @@ async function* events(answer: IncomingMessage): AsyncGenerator<{ type: string; 
   }
 }
 
-function timedOut<T>(connection: KubeConnection, wait: Wait<T>, last: { object: T | undefined } | undefined, trouble: KubeError | undefined): MigrateError {
+function timedOut<T>(
+  connection: KubeConnection,
+  wait: Wait<T>,
+  last: { object: T | undefined } | undefined,
+  trouble: KubeError | undefined,
+): MigrateError {
   const state = trouble ? trouble.message : last && wait.describe?.(last.object);
   const message = `waited ${wait.deadlineMs / 1000} s for ${wait.what} in cluster ${connection.name}${state ? `; ${state}` : ''}`;
   return new MigrateError('failed', message, trouble ? { cause: trouble } : {});

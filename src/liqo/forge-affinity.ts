@@ -1,5 +1,12 @@
 import type { Pod } from '../kube/types.ts';
-import { antiAffinityAnnotation, antiAffinityLabelsAnnotation, destinationLabel, localPodLabel, nodeNameLabel, originLabel } from './names.ts';
+import {
+  antiAffinityAnnotation,
+  antiAffinityLabelsAnnotation,
+  destinationLabel,
+  localPodLabel,
+  nodeNameLabel,
+  originLabel,
+} from './names.ts';
 import type { Peer } from './peer.ts';
 
 /** Labels that differ between the replicas of one workload (Liqo: forge.FilterAntiAffinityLabels). */
@@ -21,7 +28,10 @@ function presetOf(pod: Pod, peer: Peer): Record<string, unknown> | undefined {
     const own = pod.spec.affinity?.['podAntiAffinity'];
     return own === undefined ? undefined : { podAntiAffinity: own };
   }
-  const term = { labelSelector: { matchLabels: presetLabels(pod, peer, annotations[antiAffinityLabelsAnnotation]) }, topologyKey: 'kubernetes.io/hostname' };
+  const term = {
+    labelSelector: { matchLabels: presetLabels(pod, peer, annotations[antiAffinityLabelsAnnotation]) },
+    topologyKey: 'kubernetes.io/hostname',
+  };
   if (preset === 'soft') {
     return { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: term }] } };
   }

@@ -97,7 +97,9 @@ function environment(env: readonly EnvVar[], spec: PodSpec, peer: Peer): EnvVar[
   const { host, port } = peer.homeApiServer ?? { host: 'kubernetes.default', port: '443' };
   const url = `tcp://${host}:${port}`;
   const own = env.map((variable) =>
-    variable.valueFrom?.fieldRef?.fieldPath === 'spec.serviceAccountName' ? { name: variable.name, value: spec.serviceAccountName || 'default' } : variable,
+    variable.valueFrom?.fieldRef?.fieldPath === 'spec.serviceAccountName'
+      ? { name: variable.name, value: spec.serviceAccountName || 'default' }
+      : variable,
   );
   return [
     ...own,

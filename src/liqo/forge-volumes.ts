@@ -22,7 +22,13 @@ export function forgeVolumes(volumes: readonly Volume[], pod: string, peer: Peer
   });
 }
 
-function forgeSource(source: ProjectedSource, volume: string, pod: string, peer: Peer, support: 'TokenAPI' | 'Disabled'): ProjectedSource[] {
+function forgeSource(
+  source: ProjectedSource,
+  volume: string,
+  pod: string,
+  peer: Peer,
+  support: 'TokenAPI' | 'Disabled',
+): ProjectedSource[] {
   const { serviceAccountToken, ...others } = source;
   if (source.configMap) return [{ ...source, configMap: { ...source.configMap, name: configMapName(source.configMap.name ?? '', peer) } }];
   if (!serviceAccountToken) return [source];

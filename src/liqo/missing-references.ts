@@ -9,7 +9,13 @@ import { tokenSecretName } from './forge-volumes.ts';
  *
  * @returns e.g. `configmap settings`, `secret registry`
  */
-export async function missingReferences(remote: KubeConnection, spec: PodSpec, pod: string, twinNamespace: string, signal: AbortSignal): Promise<string[]> {
+export async function missingReferences(
+  remote: KubeConnection,
+  spec: PodSpec,
+  pod: string,
+  twinNamespace: string,
+  signal: AbortSignal,
+): Promise<string[]> {
   const wanted = [...references(spec)].filter((one) => one !== `secrets/${tokenSecretName(pod)}`);
   const answers = await Promise.all(
     wanted.map(async (one) => {
@@ -40,7 +46,10 @@ function references(spec: PodSpec): Set<string> {
     }
   }
   for (const container of [...spec.containers, ...(spec.initContainers ?? [])]) {
-    const sources = [...((container['envFrom'] ?? []) as Reference[]), ...(container.env ?? []).map((variable) => (variable.valueFrom ?? {}) as Reference)];
+    const sources = [
+      ...((container['envFrom'] ?? []) as Reference[]),
+      ...(container.env ?? []).map((variable) => (variable.valueFrom ?? {}) as Reference),
+    ];
     for (const source of sources) {
       const map = source.configMapRef ?? source.configMapKeyRef;
       const secret = source.secretRef ?? source.secretKeyRef;

@@ -61,7 +61,8 @@ async function describe(connection: KubeConnection, node: VirtualNode, signal: A
     kubeconfigSecret: node.spec.kubeconfigSecretRef?.name ?? '',
     offloadingPatch: node.spec.offloadingPatch ?? {},
     // Kubernetes 1.24 and newer give tokens on request; the virtual kubelet's Legacy mode is for older ones.
-    apiServerSupport: args.includes('--enable-apiserver-support') || argument('enable-apiserver-support') === 'true' ? 'TokenAPI' : 'Disabled',
+    apiServerSupport:
+      args.includes('--enable-apiserver-support') || argument('enable-apiserver-support') === 'true' ? 'TokenAPI' : 'Disabled',
     homeApiServer: host && port ? { host, port } : undefined,
     homeApiServerAddress: await homeApiServerAddress(connection, signal),
   });
@@ -70,7 +71,10 @@ async function describe(connection: KubeConnection, node: VirtualNode, signal: A
 /** Liqo's remapped address of the home API server (its IPAM object `api-server`); absent without the network fabric. */
 async function homeApiServerAddress(connection: KubeConnection, signal: AbortSignal): Promise<string | undefined> {
   try {
-    const address = await connection.get<KubeObject & { status?: { ip?: string } }>('/apis/ipam.liqo.io/v1alpha1/namespaces/liqo/ips/api-server', signal);
+    const address = await connection.get<KubeObject & { status?: { ip?: string } }>(
+      '/apis/ipam.liqo.io/v1alpha1/namespaces/liqo/ips/api-server',
+      signal,
+    );
     return address.status?.ip;
   } catch (error) {
     if (isNotFound(error)) return undefined;
@@ -88,4 +92,3 @@ export async function peerKubeconfig(connection: KubeConnection, peer: Peer, sig
   if (data === undefined) throw new MigrateError('refused', `secret ${peer.tenantNamespace}/${peer.kubeconfigSecret} holds no kubeconfig`);
   return Buffer.from(data, 'base64').toString('utf8');
 }
-

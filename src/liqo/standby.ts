@@ -36,7 +36,12 @@ export function standbyShadowPod(pod: Pod, peer: Peer, twinNamespace: string, he
  */
 export function markingPatch(pod: Pod, migration: string): unknown {
   const own = pod.metadata.labels ?? {};
-  return { metadata: { ownerReferences: null, labels: { [migrationLabel]: migration, ...(own[managedByLabel] === undefined ? { [managedByLabel]: managedByValue } : {}) } } };
+  return {
+    metadata: {
+      ownerReferences: null,
+      labels: { [migrationLabel]: migration, ...(own[managedByLabel] === undefined ? { [managedByLabel]: managedByValue } : {}) },
+    },
+  };
 }
 
 /**
@@ -69,5 +74,9 @@ export function isSeen(pod: Pod | undefined): boolean {
 }
 
 function takenAway(before: Readonly<Record<string, string>> = {}, now: Readonly<Record<string, string>> = {}): Record<string, null> {
-  return Object.fromEntries(Object.keys(before).filter((key) => now[key] === undefined).map((key) => [key, null]));
+  return Object.fromEntries(
+    Object.keys(before)
+      .filter((key) => now[key] === undefined)
+      .map((key) => [key, null]),
+  );
 }

@@ -20,7 +20,9 @@ interface Token {
 export function projectedTokens(pod: Pod): Token[] {
   return (pod.spec.volumes ?? []).flatMap((volume) =>
     (volume.projected?.sources ?? []).flatMap(({ serviceAccountToken: token }) =>
-      token ? [{ key: tokenKey(volume.name, token.path), path: token.path, audience: token.audience, seconds: token.expirationSeconds ?? 3600 }] : [],
+      token
+        ? [{ key: tokenKey(volume.name, token.path), path: token.path, audience: token.audience, seconds: token.expirationSeconds ?? 3600 }]
+        : [],
     ),
   );
 }
@@ -69,11 +71,22 @@ export function tokenPath({ metadata, spec }: Pod): string {
 }
 
 export function tokenRequest({ audience, seconds }: Pick<Token, 'audience' | 'seconds'>): object {
-  return { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: seconds, ...(audience ? { audiences: [audience] } : {}) } };
+  return {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { expirationSeconds: seconds, ...(audience ? { audiences: [audience] } : {}) },
+  };
 }
 
 /** The Secret at the peer, as Liqo's virtual kubelet forges it. @param tokens by their keys */
-export function tokenSecret(pod: Pod, peer: Peer, twinNamespace: string, tokens: Record<string, string>, expiration: string, migration: string): Secret & { stringData: Record<string, string> } {
+export function tokenSecret(
+  pod: Pod,
+  peer: Peer,
+  twinNamespace: string,
+  tokens: Record<string, string>,
+  expiration: string,
+  migration: string,
+): Secret & { stringData: Record<string, string> } {
   return {
     apiVersion: 'v1',
     kind: 'Secret',

@@ -35,7 +35,9 @@ export async function twinNamespace(
   const mapping = map.status?.currentMapping?.[namespace];
   if (!mapping) throw new MigrateError('refused', `namespace ${namespace} is offloaded, but not to ${peer.virtualNode}`, { hint });
   if (mapping.phase !== 'Accepted') {
-    throw new MigrateError('refused', `the twin of namespace ${namespace} at ${peer.virtualNode} is not usable: ${mapping.phase}`, { hint });
+    throw new MigrateError('refused', `the twin of namespace ${namespace} at ${peer.virtualNode} is not usable: ${mapping.phase}`, {
+      hint,
+    });
   }
   if (offloading.spec.podOffloadingStrategy === 'Local') {
     throw new MigrateError('refused', `namespace ${namespace} is offloaded with strategy Local: its pods must stay at home`, {

@@ -16,7 +16,11 @@ export interface AgentSession {
   /** Has all that the agent tells from now on given to the listener. @returns what ends that */
   listen: (listener: (event: AgentEvent) => void) => () => void;
   /** @throws Error with the agent's own words */
-  call: <Name extends keyof AgentCalls>(name: Name, params: AgentCalls[Name]['params'], deadlineMs: number) => Promise<AgentCalls[Name]['result']>;
+  call: <Name extends keyof AgentCalls>(
+    name: Name,
+    params: AgentCalls[Name]['params'],
+    deadlineMs: number,
+  ) => Promise<AgentCalls[Name]['result']>;
   /** Settles (never rejects) when the conversation has ended, with the reason. */
   readonly closed: Promise<Error>;
   close: () => void;
@@ -32,7 +36,8 @@ export interface AgentClock {
 const startDeadlineMs = 120_000;
 
 /** Why a pod will never run, if it is plain already. */
-const hopeless = /^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull|CreateContainerError|CreateContainerConfigError|RunContainerError)$/;
+const hopeless =
+  /^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull|CreateContainerError|CreateContainerConfigError|RunContainerError)$/;
 
 /**
  * Waits until a helper pod runs.
@@ -67,7 +72,11 @@ function requireHope(connection: KubeConnection, { metadata, status }: Pod): voi
     const isHopeless = hopeless.test(state?.waiting?.reason ?? '');
     const ended = state?.terminated?.exitCode === 0 ? undefined : state?.terminated;
     const why = isHopeless ? state?.waiting : ended;
-    if (why) throw new MigrateError('failed', `${where} cannot start: container ${name} with image ${image}: ${why.message ?? why.reason ?? 'it failed'}`);
+    if (why)
+      throw new MigrateError(
+        'failed',
+        `${where} cannot start: container ${name} with image ${image}: ${why.message ?? why.reason ?? 'it failed'}`,
+      );
   }
   if (status?.phase === 'Failed' || status?.phase === 'Succeeded') {
     throw new MigrateError('failed', `${where} has ended: ${status.message ?? status.reason ?? status.phase}`);

@@ -1,5 +1,12 @@
 import type { Container, Pod } from '../kube/types.ts';
-import { apiServerSupportAnnotation, managedByLabel, managedByValue, migrationLabel, movedPodAnnotation, virtualNodeToleration } from '../liqo/names.ts';
+import {
+  apiServerSupportAnnotation,
+  managedByLabel,
+  managedByValue,
+  migrationLabel,
+  movedPodAnnotation,
+  virtualNodeToleration,
+} from '../liqo/names.ts';
 import { imageAtPeer, type Pins } from './images.ts';
 import type { Plan } from './plan.ts';
 
@@ -35,7 +42,9 @@ export function targetSweeper(plan: Plan, migration: string, image: string, node
  */
 export function targetHelper(plan: Plan, migration: string, image: string, pins: Pins): Pod {
   const { spec } = plan.pod;
-  const images = new Map([...spec.containers, ...(spec.initContainers ?? [])].map((container) => [imageAtPeer(container, pins), container]));
+  const images = new Map(
+    [...spec.containers, ...(spec.initContainers ?? [])].map((container) => [imageAtPeer(container, pins), container]),
+  );
   const staged = { name: 'noop', mountPath: '/noop' };
   const pulling: Container[] = [...images].map(([wanted, container], index) => ({
     name: `image-${index}`,

@@ -11,9 +11,13 @@ export function imageAtPeer(container: Container, pins: Pins): string {
 /** The pod with those images named by digest, and everything else as its user wrote it. */
 export function withPins(pod: Pod, pins: Pins): Pod {
   if (pins.size === 0) return pod;
-  const pinned = (containers: readonly Container[]): Container[] => containers.map((container) => ({ ...container, image: imageAtPeer(container, pins) }));
+  const pinned = (containers: readonly Container[]): Container[] =>
+    containers.map((container) => ({ ...container, image: imageAtPeer(container, pins) }));
   const { containers, initContainers } = pod.spec;
-  return { ...pod, spec: { ...pod.spec, containers: pinned(containers), ...(initContainers ? { initContainers: pinned(initContainers) } : {}) } };
+  return {
+    ...pod,
+    spec: { ...pod.spec, containers: pinned(containers), ...(initContainers ? { initContainers: pinned(initContainers) } : {}) },
+  };
 }
 
 /**
@@ -29,7 +33,8 @@ export function pinsNeeded(pod: Pod, helper: Pod, pins: Pins): Map<string, strin
     const pin = pinOf(container.image ?? '', digest);
     if (pin === undefined || pins.has(container.name)) continue;
     const there = statusAtPeer(helper, imageAtPeer(container, pins));
-    const isOther = there !== undefined && there.imageID !== '' && there.imageID !== undefined && digestOf(there.imageID) !== digest && !isInit;
+    const isOther =
+      there !== undefined && there.imageID !== '' && there.imageID !== undefined && digestOf(there.imageID) !== digest && !isInit;
     if (isOther || isUnpullable(there)) needed.set(container.name, pin);
   }
   return needed;
@@ -68,7 +73,10 @@ function allContainers({ spec, status }: Pod): RunImage[] {
       const imageId = statuses.find(({ name }) => name === container.name)?.imageID ?? '';
       return { container, isInit, imageId, digest: digestOf(imageId) };
     });
-  return [...described(spec.containers, status?.containerStatuses ?? [], false), ...described(spec.initContainers ?? [], status?.initContainerStatuses ?? [], true)];
+  return [
+    ...described(spec.containers, status?.containerStatuses ?? [], false),
+    ...described(spec.initContainers ?? [], status?.initContainerStatuses ?? [], true),
+  ];
 }
 
 function statusAtPeer({ spec, status }: Pod, image: string): ContainerStatus | undefined {

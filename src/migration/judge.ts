@@ -26,7 +26,11 @@ export function judgePod(pod: Pod): Verdict {
     if (isCarried(volume)) carries.push(`emptyDir ${volume.name}${volume.emptyDir?.medium === 'Memory' ? ' (in memory)' : ''}`);
   }
   if ((pod.spec.initContainers ?? []).length > 0) carries.push('the work of the init containers: they do not run again');
-  return { carries, loses: lossesOf(pod), blocks: [...objectBlocks(pod), ...specBlocks(pod), ...volumeBlocks(pod), ...containerBlocks(pod)] };
+  return {
+    carries,
+    loses: lossesOf(pod),
+    blocks: [...objectBlocks(pod), ...specBlocks(pod), ...volumeBlocks(pod), ...containerBlocks(pod)],
+  };
 }
 
 function objectBlocks({ metadata, status }: Pod): Reason[] {
@@ -35,8 +39,15 @@ function objectBlocks({ metadata, status }: Pod): Reason[] {
   return [
     when(metadata.deletionTimestamp !== undefined, 'it is being deleted'),
     when(status?.phase !== 'Running' || !running, `it does not run (${status?.phase ?? 'no phase'})`, 'wait until all its containers run'),
-    when(owner !== undefined, `it belongs to ${owner?.kind} ${owner?.name}, which would make another one`, 'only pods without an owner can be moved so far'),
-    when((metadata.finalizers ?? []).length > 0, `it has finalizers (${metadata.finalizers?.join(', ')}), so its object cannot be replaced`),
+    when(
+      owner !== undefined,
+      `it belongs to ${owner?.kind} ${owner?.name}, which would make another one`,
+      'only pods without an owner can be moved so far',
+    ),
+    when(
+      (metadata.finalizers ?? []).length > 0,
+      `it has finalizers (${metadata.finalizers?.join(', ')}), so its object cannot be replaced`,
+    ),
   ].flat();
 }
 
@@ -46,9 +57,17 @@ function specBlocks({ spec }: Pod): Reason[] {
     when(spec.hostPID === true, 'it sees the processes of its node (hostPID)'),
     when(spec.hostIPC === true, 'it shares memory with its node (hostIPC)'),
     when((spec['os'] as { name?: string } | undefined)?.name === 'windows', 'it is a Windows pod'),
-    when(Boolean(spec.runtimeClassName), `it asks for runtime class ${spec.runtimeClassName}`, 'only the nodes\' ordinary runtime is supported so far'),
+    when(
+      Boolean(spec.runtimeClassName),
+      `it asks for runtime class ${spec.runtimeClassName}`,
+      "only the nodes' ordinary runtime is supported so far",
+    ),
     when(spec.hostUsers === false, 'it has a user namespace (hostUsers: false), which CRIU cannot restore under Kubernetes'),
-    when(spec.shareProcessNamespace === true && spec.containers.length > 1, 'its containers share one process namespace', 'set shareProcessNamespace to false'),
+    when(
+      spec.shareProcessNamespace === true && spec.containers.length > 1,
+      'its containers share one process namespace',
+      'set shareProcessNamespace to false',
+    ),
     when((spec.ephemeralContainers ?? []).length > 0, 'it has ephemeral containers, which cannot be made again', 'debug it after the move'),
     when((spec.resourceClaims ?? []).length > 0, 'it claims devices (resourceClaims), whose state cannot be carried'),
     when(
@@ -61,9 +80,14 @@ function specBlocks({ spec }: Pod): Reason[] {
 
 function volumeBlocks({ spec }: Pod): Reason[] {
   const identities = (spec.volumes ?? []).flatMap(({ name, projected }) =>
-    (projected?.sources ?? []).flatMap((source) => ['clusterTrustBundle', 'podCertificate'].filter((kind) => source[kind] !== undefined).map((kind) => ({ name, kind }))),
+    (projected?.sources ?? []).flatMap((source) =>
+      ['clusterTrustBundle', 'podCertificate'].filter((kind) => source[kind] !== undefined).map((kind) => ({ name, kind })),
+    ),
   );
-  return [...identities.map(({ name, kind }) => ({ reason: `volume ${name} has a ${kind}, and the peer's would be another one` })), ...contentBlocks(spec)];
+  return [
+    ...identities.map(({ name, kind }) => ({ reason: `volume ${name} has a ${kind}, and the peer's would be another one` })),
+    ...contentBlocks(spec),
+  ];
 }
 
 function contentBlocks(spec: Pod['spec']): Reason[] {
@@ -72,7 +96,10 @@ function contentBlocks(spec: Pod['spec']): Reason[] {
     .map((volume) => {
       const medium = volume.emptyDir ? ` (medium ${volume.emptyDir.medium})` : '';
       const kind = `${Object.keys(volume).find((key) => key !== 'name') ?? 'unknown'}${medium}`;
-      return { reason: `volume ${volume.name} is of kind ${kind}, whose content cannot be carried`, hint: 'emptyDir, ConfigMap, Secret, projected and downward API volumes can' };
+      return {
+        reason: `volume ${volume.name} is of kind ${kind}, whose content cannot be carried`,
+        hint: 'emptyDir, ConfigMap, Secret, projected and downward API volumes can',
+      };
     });
 }
 
@@ -82,7 +109,10 @@ function containerBlocks({ spec }: Pod): Reason[] {
       when(container.lifecycle?.postStart !== undefined, `container ${container.name} has a postStart hook, which would run a second time`),
       when((container.volumeDevices ?? []).length > 0, `container ${container.name} uses a block device`),
       when(container.securityContext?.privileged === true, `container ${container.name} is privileged: it can hold anything of its node`),
-      when(container.securityContext?.['procMount'] === 'Unmasked', `container ${container.name} has an unmasked /proc (procMount), which needs a user namespace`),
+      when(
+        container.securityContext?.['procMount'] === 'Unmasked',
+        `container ${container.name} has an unmasked /proc (procMount), which needs a user namespace`,
+      ),
       ...impatience(container),
       when(
         (container.volumeMounts ?? []).some(({ mountPropagation }) => mountPropagation !== undefined && mountPropagation !== 'None'),
@@ -104,7 +134,9 @@ function impatience({ name, livenessProbe }: Container): Reason[][] {
   const { periodSeconds = 10, failureThreshold = 3 } = livenessProbe;
   const patience = periodSeconds * failureThreshold;
   const reason = `container ${name} is restarted when it does not answer its liveness probe for ${patience} s, and it stands still while it is moved`;
-  return [when(patience < leastPatienceSeconds, reason, `give the probe a periodSeconds x failureThreshold of ${leastPatienceSeconds} s or more`)];
+  return [
+    when(patience < leastPatienceSeconds, reason, `give the probe a periodSeconds x failureThreshold of ${leastPatienceSeconds} s or more`),
+  ];
 }
 
 function when(is: boolean, reason: string, hint?: string): Reason[] {

@@ -7,7 +7,7 @@ export function lossesOf(pod: Pod): string[] {
   return [
     'connections to the outside: their peers get a reset',
     'its IP address and its UID: it gets new ones',
-    'addresses of Services that it has looked up or has in its environment, the API server\'s among them: the peer has others',
+    "addresses of Services that it has looked up or has in its environment, the API server's among them: the peer has others",
     'what its containers have logged so far: kubectl logs begins anew',
     ...restartCounts(pod),
     ...droppedByLiqo(pod),
@@ -42,22 +42,35 @@ function droppedByLiqo({ metadata, spec }: Pod): string[] {
     spec['resources'] !== undefined && 'the resources of the pod as a whole: the peer has those of its containers alone',
     spec['hostnameOverride'] !== undefined && 'its hostnameOverride, when a container is started anew at the peer',
     spec['workloadRef'] !== undefined && 'its workloadRef: the peer does not schedule it with its group',
-    account !== 'default' && annotations[apiServerSupportAnnotation] !== 'remote' && `its service account ${account} for the peer's own rules: there it runs as "default"`,
+    account !== 'default' &&
+      annotations[apiServerSupportAnnotation] !== 'remote' &&
+      `its service account ${account} for the peer's own rules: there it runs as "default"`,
     (spec.readinessGates ?? []).length > 0 &&
       `its readiness gates (${spec.readinessGates?.map(({ conditionType }) => conditionType).join(', ')}): it is not ready until somebody sets them at the peer`,
   ].filter((loss) => loss !== false);
 }
 
 /** Variables that the kubelet has filled in from what changes with a move (fieldRef). */
-const changing = ['status.podIP', 'status.podIPs', 'status.hostIP', 'status.hostIPs', 'spec.nodeName', 'metadata.uid', 'spec.serviceAccountName'];
+const changing = [
+  'status.podIP',
+  'status.podIPs',
+  'status.hostIP',
+  'status.hostIPs',
+  'spec.nodeName',
+  'metadata.uid',
+  'spec.serviceAccountName',
+];
 
 function containerLosses({ name, env = [], ports, readinessProbe, startupProbe }: Container): string[] {
-  const stale = env.filter(({ valueFrom }) => changing.includes(valueFrom?.fieldRef?.fieldPath ?? '')).map((variable) => `${variable.name} (${variable.valueFrom?.fieldRef?.fieldPath})`);
+  const stale = env
+    .filter(({ valueFrom }) => changing.includes(valueFrom?.fieldRef?.fieldPath ?? ''))
+    .map((variable) => `${variable.name} (${variable.valueFrom?.fieldRef?.fieldPath})`);
   const hostPorts = ((ports ?? []) as { hostPort?: number }[]).flatMap(({ hostPort }) => (hostPort ? [hostPort] : []));
   const delays = [startupProbe, readinessProbe].map((probe) => probe?.initialDelaySeconds ?? 0);
   const delay = Math.max(...delays);
   return [
-    stale.length > 0 && `variables of container ${name} that tell of its old place: ${stale.join(', ')}; they stay as they are until it is started anew`,
+    stale.length > 0 &&
+      `variables of container ${name} that tell of its old place: ${stale.join(', ')}; they stay as they are until it is started anew`,
     hostPorts.length > 0 && `the node on which container ${name} has port ${hostPorts.join(', ')} (hostPort): it is the peer's`,
     delay > 0 && `readiness of container ${name}: its probes begin anew after ${delay} s (initialDelaySeconds)`,
   ].filter((loss) => loss !== false);

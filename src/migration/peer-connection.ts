@@ -8,7 +8,9 @@ import { agentCommand, agentContainer } from './helper-pods.ts';
 
 /** The peer's API server as Liqo's own user; undefined when it cannot be reached from here. @throws KubeError of the home cluster */
 export async function reachDirectly(home: KubeConnection, peer: Peer, signal: AbortSignal): Promise<KubeConnection | undefined> {
-  const direct = await connectionFromKubeconfig(await peerKubeconfig(home, peer, signal), peer.virtualNode, { onExchange: home.onExchange });
+  const direct = await connectionFromKubeconfig(await peerKubeconfig(home, peer, signal), peer.virtualNode, {
+    onExchange: home.onExchange,
+  });
   try {
     await direct.open('/version', { deadlineMs: 3_000 }, signal).then((answer) => answer.resume());
     return direct;

@@ -53,9 +53,20 @@ export async function missingRights(connection: KubeConnection, pod: Pod, peer: 
 }
 
 /** Whether the connection's user has a right; true when the server does not answer the question. */
-export async function isAllowed(connection: KubeConnection, { verb, group = '', resource: path, namespace, name }: Right, signal: AbortSignal): Promise<boolean> {
+export async function isAllowed(
+  connection: KubeConnection,
+  { verb, group = '', resource: path, namespace, name }: Right,
+  signal: AbortSignal,
+): Promise<boolean> {
   const [resource, subresource] = path.split('/');
-  const resourceAttributes = { verb, group, resource, namespace, ...(subresource === undefined ? {} : { subresource }), ...(name === undefined ? {} : { name }) };
+  const resourceAttributes = {
+    verb,
+    group,
+    resource,
+    namespace,
+    ...(subresource === undefined ? {} : { subresource }),
+    ...(name === undefined ? {} : { name }),
+  };
   const review = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } };
   try {
     const { status } = await connection.create<AccessReview>('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', review, signal);

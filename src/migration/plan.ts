@@ -32,7 +32,10 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
   const twin = await twinNamespace(connection, namespace, peer, signal);
   const sourceNode = pod.spec.nodeName ?? '';
   const verdict = judgePod(pod);
-  const [ofNode, ofUser] = await Promise.all([nodeBlocks(connection, sourceNode, peer, signal), missingRights(connection, pod, peer, signal)]);
+  const [ofNode, ofUser] = await Promise.all([
+    nodeBlocks(connection, sourceNode, peer, signal),
+    missingRights(connection, pod, peer, signal),
+  ]);
   const blocks = [...ofNode, ...verdict.blocks, ...ofUser];
   const report = {
     pod: pod.metadata.name,
@@ -80,7 +83,14 @@ async function nodeBlocks(connection: KubeConnection, name: string, peer: Peer, 
   try {
     const node = await connection.get<Pod>(`/api/v1/nodes/${name}`, signal);
     const isVirtual = node.metadata.labels?.[remoteClusterLabel] !== undefined;
-    return isVirtual ? [{ reason: `it runs in another cluster (virtual node ${name})`, hint: 'only pods on real nodes of this cluster can be moved so far' }] : [];
+    return isVirtual
+      ? [
+          {
+            reason: `it runs in another cluster (virtual node ${name})`,
+            hint: 'only pods on real nodes of this cluster can be moved so far',
+          },
+        ]
+      : [];
   } catch (error) {
     if (!isNotFound(error)) throw error;
     return [{ reason: `its node ${name} is gone` }];

@@ -39,9 +39,14 @@ export async function rehearse(request: MigrationRequest, signal: AbortSignal): 
   await tryHome(trial, request, plan);
   const { peer } = plan;
   const secret = `${peer.tenantNamespace}/${peer.kubeconfigSecret}`;
-  const reached = await trial.attempt(request.connection, 'read', 'secret', secret, async () => ({ remote: await reachDirectly(request.connection, peer, signal) }));
+  const reached = await trial.attempt(request.connection, 'read', 'secret', secret, async () => ({
+    remote: await reachDirectly(request.connection, peer, signal),
+  }));
   if (reached?.remote) await tryPeer(trial, reached.remote, request, plan).finally(() => reached.remote?.close());
-  else trial.untried.push(`everything at ${peer.virtualNode}: ${reached ? 'its API server cannot be reached from here' : "Liqo's credential for it may not be read"}`);
+  else
+    trial.untried.push(
+      `everything at ${peer.virtualNode}: ${reached ? 'its API server cannot be reached from here' : "Liqo's credential for it may not be read"}`,
+    );
   return { ...plan.report, blocks: [...plan.report.blocks, ...trial.blocks], untried: trial.untried };
 }
 
@@ -53,7 +58,9 @@ async function tryHome(trial: Trial, { connection: home, agentImage }: Migration
   await trial.create(home, pods, targetHelper(plan, id, agentImage, noPins));
   for (const token of projectedTokens(pod)) {
     const account = `${namespace}/${pod.spec.serviceAccountName ?? 'default'}`;
-    await trial.attempt(home, 'give a token of', 'serviceaccount', account, async () => home.create(tokenPath(pod), tokenRequest(token), trial.signal, dryRun));
+    await trial.attempt(home, 'give a token of', 'serviceaccount', account, async () =>
+      home.create(tokenPath(pod), tokenRequest(token), trial.signal, dryRun),
+    );
   }
   const options = { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid }, dryRun: ['All'] };
   await trial.attempt(home, 'delete', 'pod', `${namespace}/${name}`, async () => home.delete(`${pods}/${name}`, options, trial.signal));
@@ -69,20 +76,32 @@ async function tryPeer(trial: Trial, remote: KubeConnection, { agentImage }: Mig
   const tokens = projectedTokens(pod);
   if (tokens.length > 0) {
     const secrets = `/api/v1/namespaces/${twinNamespace}/secrets`;
-    const secret = tokenSecret(pod, peer, twinNamespace, Object.fromEntries(tokens.map(({ key }) => [key, ''])), new Date().toISOString(), id);
+    const secret = tokenSecret(
+      pod,
+      peer,
+      twinNamespace,
+      Object.fromEntries(tokens.map(({ key }) => [key, ''])),
+      new Date().toISOString(),
+      id,
+    );
     const { name } = secret.metadata;
     const deletion = async (): Promise<void> => remote.delete(`${secrets}/${name}`, { dryRun: ['All'] }, trial.signal);
     await trial.attempt(remote, 'delete', 'secret', `${twinNamespace}/${name}`, deletion, isNotFound);
     await trial.create(remote, secrets, secret, isAlreadyExists);
   }
-  const twin = { ...helper, metadata: { ...helper.metadata, uid: '00000000-0000-0000-0000-000000000000' }, spec: { ...helper.spec, nodeName: '' } };
+  const twin = {
+    ...helper,
+    metadata: { ...helper.metadata, uid: '00000000-0000-0000-0000-000000000000' },
+    spec: { ...helper.spec, nodeName: '' },
+  };
   await trial.create(remote, collection, standbyShadowPod(pod, peer, twinNamespace, twin));
   await trial.mayChange(remote, twinNamespace);
   const { spec } = forgeShadowPod(pod, peer, twinNamespace);
   const references = await trial.attempt(remote, 'read', 'references of pod', `${twinNamespace}/${pod.metadata.name}`, async () =>
     missingReferences(remote, spec.pod, pod.metadata.name, twinNamespace, trial.signal),
   );
-  if (references && references.length > 0) trial.blocks.push({ reason: `namespace ${twinNamespace} of ${peer.virtualNode} lacks ${references.join(', ')}` });
+  if (references && references.length > 0)
+    trial.blocks.push({ reason: `namespace ${twinNamespace} of ${peer.virtualNode} lacks ${references.join(', ')}` });
   trial.untried.push(`the admission of the pods themselves at ${peer.virtualNode}: Liqo makes them there, and its credential may not`);
 }
 
@@ -100,7 +119,14 @@ class Trial {
   async create(connection: KubeConnection, collection: string, object: KubeObject, isFine?: (error: unknown) => boolean): Promise<void> {
     const { name, namespace } = object.metadata;
     const kind = object.kind === 'ShadowPod' ? 'ShadowPod' : (object.kind ?? '').toLowerCase();
-    await this.attempt(connection, 'create', kind, `${namespace}/${name}`, async () => connection.create(collection, object, this.signal, dryRun), isFine);
+    await this.attempt(
+      connection,
+      'create',
+      kind,
+      `${namespace}/${name}`,
+      async () => connection.create(collection, object, this.signal, dryRun),
+      isFine,
+    );
   }
 
   async attempt<T>(
@@ -136,5 +162,7 @@ class Trial {
 
 function hintOf(words: string, name: string): { hint?: string } {
   if (!words.includes('violates PodSecurity')) return {};
-  return { hint: `the helper pods must be privileged: kubectl label namespace ${name.split('/')[0]} pod-security.kubernetes.io/enforce=privileged --overwrite` };
+  return {
+    hint: `the helper pods must be privileged: kubectl label namespace ${name.split('/')[0]} pod-security.kubernetes.io/enforce=privileged --overwrite`,
+  };
 }

@@ -17,7 +17,10 @@ const deadlineMs = 240_000;
  * @param targetNeverRan the target agent's own word, with which the record does not count
  * @returns `committed` when the target has taken over: the source stays frozen, and its record where it is
  */
-export async function rescueSource(prepared: Pick<Prepared, 'home' | 'plan' | 'request' | 'podOnNode'>, targetNeverRan = false): Promise<'running' | 'committed'> {
+export async function rescueSource(
+  prepared: Pick<Prepared, 'home' | 'plan' | 'request' | 'podOnNode'>,
+  targetNeverRan = false,
+): Promise<'running' | 'committed'> {
   return await onSource(prepared, async (session) => {
     const { state } = await session.call('source.rescue', { ...prepared.podOnNode, targetNeverRan }, 130_000);
     if (state === 'running') await session.call('cleanup', null, 20_000);
@@ -30,7 +33,10 @@ export async function sweepSource(prepared: Pick<Prepared, 'home' | 'plan' | 're
   await onSource(prepared, async (session) => session.call('cleanup', null, 20_000));
 }
 
-async function onSource<T>({ home, plan, request }: Pick<Prepared, 'home' | 'plan' | 'request'>, work: (session: AgentSession) => Promise<T>): Promise<T> {
+async function onSource<T>(
+  { home, plan, request }: Pick<Prepared, 'home' | 'plan' | 'request'>,
+  work: (session: AgentSession) => Promise<T>,
+): Promise<T> {
   const pod = sourceHelper(plan, plan.id, request.agentImage, 'rescue');
   pod.metadata.name = uniqueName(pod.metadata.name);
   const collection = `/api/v1/namespaces/${plan.report.namespace}/pods`;
@@ -61,7 +67,12 @@ export async function sweepTarget(
   const { metadata, spec } = targetSweeper(plan, plan.id, request.agentImage, node, outcome);
   const name = uniqueName(metadata.name);
   const labels = { ...metadata.labels, [originLabel]: plan.peer.homeClusterId };
-  const shadow = { apiVersion: 'offloading.liqo.io/v1beta1', kind: 'ShadowPod', metadata: { ...metadata, name, namespace: plan.twinNamespace, labels }, spec: { pod: spec } };
+  const shadow = {
+    apiVersion: 'offloading.liqo.io/v1beta1',
+    kind: 'ShadowPod',
+    metadata: { ...metadata, name, namespace: plan.twinNamespace, labels },
+    spec: { pod: spec },
+  };
   const collection = `/apis/offloading.liqo.io/v1beta1/namespaces/${plan.twinNamespace}/shadowpods`;
   try {
     await remote.create(collection, shadow);
@@ -73,7 +84,8 @@ export async function sweepTarget(
         what: `pod ${name} to clear away what is left on node ${node}`,
         deadlineMs: 60_000,
         isDone: (pod) => {
-          if (pod?.status?.phase === 'Failed') throw new Error(`pod ${name} on node ${node} failed: ${pod.status.message ?? 'its log tells why'}`);
+          if (pod?.status?.phase === 'Failed')
+            throw new Error(`pod ${name} on node ${node} failed: ${pod.status.message ?? 'its log tells why'}`);
           return pod?.status?.phase === 'Succeeded';
         },
         describe: (pod) => `it is ${pod?.status?.phase ?? 'not there'}`,

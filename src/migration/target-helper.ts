@@ -41,7 +41,11 @@ function requireImages(plan: Plan, started: Pod | Error, pins: Pins): Pod {
   if (started instanceof Error && pins.size === 0) throw started;
   const others = started instanceof Error ? [started.message] : otherImages(plan.pod, started, pins);
   if (started instanceof Error || others.length > 0) {
-    throw new MigrateError('refused', `pod ${plan.report.namespace}/${plan.report.pod} cannot be moved: ${others.join('; ')}`, started instanceof Error ? { cause: started } : {});
+    throw new MigrateError(
+      'refused',
+      `pod ${plan.report.namespace}/${plan.report.pod} cannot be moved: ${others.join('; ')}`,
+      started instanceof Error ? { cause: started } : {},
+    );
   }
   return started;
 }

@@ -70,7 +70,8 @@ async function freeOn(connection: KubeConnection, { metadata, status }: Node, si
   const query = { fieldSelector: `spec.nodeName=${metadata.name},status.phase!=Succeeded,status.phase!=Failed` };
   try {
     const { items } = await connection.list<Pod>('/api/v1/pods', signal, query);
-    const free = (resource: string): number => quantity(status?.allocatable?.[resource]) - items.reduce((sum, pod) => sum + podRequest(pod, resource), 0);
+    const free = (resource: string): number =>
+      quantity(status?.allocatable?.[resource]) - items.reduce((sum, pod) => sum + podRequest(pod, resource), 0);
     return {
       cpuMillis: Math.round(free('cpu') * 1000),
       memoryBytes: Math.round(free('memory')),

@@ -17,14 +17,17 @@ export async function requireUnchanged(home: KubeConnection, planned: Pod, signa
     return undefined;
   });
   const change = changeOf(planned, pod);
-  if (change !== undefined) throw new MigrateError('failed', `pod ${namespace}/${name} in cluster ${home.name} ${change} while its move was prepared`);
+  if (change !== undefined)
+    throw new MigrateError('failed', `pod ${namespace}/${name} in cluster ${home.name} ${change} while its move was prepared`);
 }
 
 /** What has become of a pod, as the end of a sentence about it; undefined when it can move as planned. Pure. */
 export function changeOf(planned: Pod, pod: Pod | undefined): string | undefined {
   if (!pod || pod.metadata.uid !== planned.metadata.uid) return 'was deleted';
   if (pod.metadata.deletionTimestamp !== undefined) return 'began to be deleted';
-  const restarted = (planned.status?.containerStatuses ?? []).find((before) => pod.status?.containerStatuses?.find(({ name }) => name === before.name)?.containerID !== before.containerID);
+  const restarted = (planned.status?.containerStatuses ?? []).find(
+    (before) => pod.status?.containerStatuses?.find(({ name }) => name === before.name)?.containerID !== before.containerID,
+  );
   if (restarted) return `restarted its container ${restarted.name}`;
   const fields = [...new Set([...Object.keys(planned.spec), ...Object.keys(pod.spec)])];
   const changed = fields.filter((field) => !isDeepStrictEqual(planned.spec[field], pod.spec[field]));

@@ -22,7 +22,10 @@ export function unfinished(standby: Standby, next: Task, file: string | undefine
   };
   const message = `pod ${namespace}/${pod} was moved and runs at ${to}, but ${state[next]}: ${cause.message}`;
   const commands = tasks.slice(tasks.indexOf(next)).flatMap((task) => commandsOf(task, standby, file));
-  const hint = ['do not thaw or start it anywhere else; when the cause is gone, finish it by hand:', ...commands.map((command) => `  ${command}`)].join('\n');
+  const hint = [
+    'do not thaw or start it anywhere else; when the cause is gone, finish it by hand:',
+    ...commands.map((command) => `  ${command}`),
+  ].join('\n');
   return new MigrateError('in-doubt', message, { cause, hint });
 }
 
@@ -35,7 +38,9 @@ function commandsOf(task: Task, { plan }: Standby, file: string | undefined): st
     case 'delete':
       return [`kubectl -n ${namespace} delete pod ${pod} --grace-period=0 --force`];
     case 'create':
-      return [file === undefined ? `kubectl create -f - # the pod as it was, with nodeName: ${peer.virtualNode}` : `kubectl create -f ${file}`];
+      return [
+        file === undefined ? `kubectl create -f - # the pod as it was, with nodeName: ${peer.virtualNode}` : `kubectl create -f ${file}`,
+      ];
     case 'adopt': {
       const credential = `kubectl -n ${peer.tenantNamespace} get secret ${peer.kubeconfigSecret} -o jsonpath={.data.kubeconfig} | base64 -d`;
       const labels = [
@@ -48,6 +53,9 @@ function commandsOf(task: Task, { plan }: Standby, file: string | undefined): st
       return [seen, `kubectl --kubeconfig <(${credential}) -n ${twinNamespace} label --overwrite shadowpods ${pod} ${labels.join(' ')}`];
     }
     case 'see':
-      return [`kubectl -n ${namespace} wait --for=condition=Ready pod/${pod} --timeout=60s`, `kubectl -n ${namespace} delete pods -l ${migrationLabel}=${id}`];
+      return [
+        `kubectl -n ${namespace} wait --for=condition=Ready pod/${pod} --timeout=60s`,
+        `kubectl -n ${namespace} delete pods -l ${migrationLabel}=${id}`,
+      ];
   }
 }

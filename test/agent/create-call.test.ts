@@ -8,10 +8,15 @@ const read = (text: string) => {
 };
 
 test("containerd's call, with a terminal", () => {
-  expect(read('runc --root /run/runc/k8s.io --log /b/log.json --log-format json --systemd-cgroup create --bundle /b --pid-file /b/init.pid --console-socket /tmp/pty.sock c0ffee')).toEqual({
+  expect(
+    read(
+      'runc --root /run/runc/k8s.io --log /b/log.json --log-format json --systemd-cgroup create --bundle /b --pid-file /b/init.pid --console-socket /tmp/pty.sock c0ffee',
+    ),
+  ).toEqual({
     bundle: '/b',
     pidFile: '/b/init.pid',
-    restore: 'runc --root /run/runc/k8s.io --log /b/log.json --log-format json --systemd-cgroup restore --detach --image-path /images --bundle /b --console-socket /tmp/pty.sock c0ffee',
+    restore:
+      'runc --root /run/runc/k8s.io --log /b/log.json --log-format json --systemd-cgroup restore --detach --image-path /images --bundle /b --console-socket /tmp/pty.sock c0ffee',
   });
 });
 

@@ -23,7 +23,11 @@ function words(number: number, address: string): Field[] {
 
 function image(sockets: readonly Socket[]): Buffer {
   const entries = sockets.map(({ proto, state, srcPort, dstPort, src, dst }) => {
-    const numbers = [7, 99, 2, 1, proto, state, srcPort, dstPort, 0, 0].map((value, index): Field => ({ number: index + 1, wireType: 0, value: BigInt(value) }));
+    const numbers = [7, 99, 2, 1, proto, state, srcPort, dstPort, 0, 0].map((value, index): Field => ({
+      number: index + 1,
+      wireType: 0,
+      value: BigInt(value),
+    }));
     const socket = encodeFields([...numbers, ...words(11, src), ...words(12, dst), { number: 13, wireType: 2, bytes: Buffer.from('x') }]);
     const entry = encodeFields([
       { number: 1, wireType: 0, value: 4n },
@@ -79,7 +83,11 @@ describe('sockets of a pod whose address changes', () => {
 test('protobuf fields that are read and written again give the same bytes', () => {
   const field = fc.oneof(
     fc.record({ number: fc.integer({ min: 1, max: 2000 }), wireType: fc.constant(0), value: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) }),
-    fc.record({ number: fc.integer({ min: 1, max: 2000 }), wireType: fc.constant(2), bytes: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) }),
+    fc.record({
+      number: fc.integer({ min: 1, max: 2000 }),
+      wireType: fc.constant(2),
+      bytes: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+    }),
   );
   fc.assert(
     fc.property(fc.array(field), (fields) => {
@@ -102,8 +110,18 @@ test('any bytes at all are a message or an error, never an endless loop', () => 
 });
 
 test('the addresses of a network namespace are read from its own tables', () => {
-  const trie = ['Main:', '  +-- 0.0.0.0/0 3 0 5', '     |-- 0.0.0.0', '        /0 universe UNICAST', '        |-- 10.102.1.6', '           /32 host LOCAL', '        |-- 127.0.0.1', '           /32 host LOCAL'].join('\n');
+  const trie = [
+    'Main:',
+    '  +-- 0.0.0.0/0 3 0 5',
+    '     |-- 0.0.0.0',
+    '        /0 universe UNICAST',
+    '        |-- 10.102.1.6',
+    '           /32 host LOCAL',
+    '        |-- 127.0.0.1',
+    '           /32 host LOCAL',
+  ].join('\n');
   expect(ipv4Addresses(trie).map((address) => [...address])).toEqual([[10, 102, 1, 6]]);
-  const table = 'fe80000000000000000000000000000a 02 40 20 80 eth0\nfd000000000000000000000000000001 02 40 00 80 eth0\n00000000000000000000000000000001 01 80 10 80 lo\n';
+  const table =
+    'fe80000000000000000000000000000a 02 40 20 80 eth0\nfd000000000000000000000000000001 02 40 00 80 eth0\n00000000000000000000000000000001 01 80 10 80 lo\n';
   expect(ipv6Addresses(table).map((address) => address.toString('hex'))).toEqual(['fd000000000000000000000000000001']);
 });

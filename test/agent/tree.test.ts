@@ -8,7 +8,11 @@ function entry(stamp: string, extra: Partial<TreeEntry> = {}): TreeEntry {
   return { kind: 'file', inode: 1n, bytes: 1, stamp, changedNs: 10n * second, ...extra };
 }
 
-const changes = (before: Record<string, TreeEntry>, now: Record<string, TreeEntry>, mapped: bigint[] = []): ReturnType<typeof changesBetween> =>
+const changes = (
+  before: Record<string, TreeEntry>,
+  now: Record<string, TreeEntry>,
+  mapped: bigint[] = [],
+): ReturnType<typeof changesBetween> =>
   changesBetween(new Map(Object.entries(before)), new Map(Object.entries(now)), taken, new Set(mapped));
 
 describe('what has to travel again', () => {

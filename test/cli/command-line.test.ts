@@ -10,7 +10,17 @@ async function parse(line: string): Promise<MigrateArguments> {
 }
 
 test('everything that is not said has its default', async () => {
-  expect(await parse('web-0 --to milan')).toEqual({ pod: 'web-0', to: 'milan', dryRun: 'none', output: { format: 'text' }, isEvents: false, timeline: undefined, agentImage, verbosity: 0, connection: {} });
+  expect(await parse('web-0 --to milan')).toEqual({
+    pod: 'web-0',
+    to: 'milan',
+    dryRun: 'none',
+    output: { format: 'text' },
+    isEvents: false,
+    timeline: undefined,
+    agentImage,
+    verbosity: 0,
+    connection: {},
+  });
 });
 
 test.each([
@@ -68,7 +78,10 @@ describe('flags are read as kubectl reads them', () => {
     ['--as her --as-uid 7', { as: 'her', asUid: '7' }],
     ['--as-group one --as-group two,three', { asGroup: ['one', 'two,three'] }],
     ['--as-user-extra k=1 --as-user-extra k=2=3 --as-user-extra l=', { asUserExtra: { k: ['1', '2=3'], l: [''] } }],
-    ['--client-certificate /c --client-key /k --certificate-authority /a', { clientCertificate: '/c', clientKey: '/k', certificateAuthority: '/a' }],
+    [
+      '--client-certificate /c --client-key /k --certificate-authority /a',
+      { clientCertificate: '/c', clientKey: '/k', certificateAuthority: '/a' },
+    ],
     ['--tls-server-name n', { tlsServerName: 'n' }],
     ['--insecure-skip-tls-verify', { insecureSkipTlsVerify: true }],
     ['--insecure-skip-tls-verify=false', { insecureSkipTlsVerify: false }],
@@ -101,14 +114,28 @@ describe('what makes no sense is told as kubectl tells it', () => {
     ['web-0 --no-to', 'unknown flag: --no-to'],
     ['web-0 -x', "unknown shorthand flag: 'x'"],
     ['web-0 --to milan --dry-run=maybe', 'Invalid dry-run value (maybe). Must be "none", "server", or "client".'],
-    ['web-0 --to milan --dry-run=sever', 'Invalid dry-run value (sever). Must be "none", "server", or "client".', `Did you mean server? ${usage}`],
-    ['web-0 --to milan -o jaml', 'unable to match a printer suitable for the output format "jaml", allowed formats are: json,jsonpath,jsonpath-as-json,name,wide,yaml', `Did you mean -o yaml? ${usage}`],
+    [
+      'web-0 --to milan --dry-run=sever',
+      'Invalid dry-run value (sever). Must be "none", "server", or "client".',
+      `Did you mean server? ${usage}`,
+    ],
+    [
+      'web-0 --to milan -o jaml',
+      'unable to match a printer suitable for the output format "jaml", allowed formats are: json,jsonpath,jsonpath-as-json,name,wide,yaml',
+      `Did you mean -o yaml? ${usage}`,
+    ],
     ['web-0 --to milan -o jsonpath', 'template format specified but no template given'],
     ['web-0 --to milan -o jsonpath={.pod', 'error parsing jsonpath {.pod, unclosed action'],
     ['target', 'the cluster to move the pod to is required: --to CLUSTER', `Did you mean 'kubectl migrate targets'? ${usage}`],
-    ['web-0 --to milan --insecure-skip-tls-verify=perhaps', 'invalid argument "perhaps" for "--insecure-skip-tls-verify" flag: it must be true or false'],
+    [
+      'web-0 --to milan --insecure-skip-tls-verify=perhaps',
+      'invalid argument "perhaps" for "--insecure-skip-tls-verify" flag: it must be true or false',
+    ],
     ['web-0 --to milan --as-user-extra x', 'invalid argument "x" for "--as-user-extra" flag: x must be formatted as key=value'],
-    ['web-0 --to milan --request-timeout 5parsecs', 'Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)'],
+    [
+      'web-0 --to milan --request-timeout 5parsecs',
+      'Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)',
+    ],
   ])('%s', async (line, message, hint = usage) => {
     await expect(parse(line)).rejects.toMatchObject({ kind: 'usage', exitCode: 2, message: `error: ${message}`, hint });
   });
@@ -138,10 +165,15 @@ test('a value comes through as it was given, whatever it is', async () => {
   const valued = connectionFlags.filter(({ kind, name }) => kind === 'string' && !['request-timeout', 'cache-dir'].includes(name));
   const camel = (name: string): string => name.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...valued), fc.string({ minLength: 1, unit: 'binary' }), fc.boolean(), async ({ name }, value, isJoined) => {
-      const flag = isJoined ? [`--${name}=${value}`] : [`--${name}`, value];
-      const args = migrateArguments(await readCommandLine([...flag, 'web-0', '--to', 'milan']));
-      expect(args).toMatchObject({ pod: 'web-0', connection: { [camel(name)]: value } });
-    }),
+    fc.asyncProperty(
+      fc.constantFrom(...valued),
+      fc.string({ minLength: 1, unit: 'binary' }),
+      fc.boolean(),
+      async ({ name }, value, isJoined) => {
+        const flag = isJoined ? [`--${name}=${value}`] : [`--${name}`, value];
+        const args = migrateArguments(await readCommandLine([...flag, 'web-0', '--to', 'milan']));
+        expect(args).toMatchObject({ pod: 'web-0', connection: { [camel(name)]: value } });
+      },
+    ),
   );
 });

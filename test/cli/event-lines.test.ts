@@ -8,7 +8,10 @@ const at = '2026-11-25T02:00:00.000Z';
 function printed(work: (lines: ReturnType<typeof eventLines>) => void): unknown[] {
   const terminal = new Terminal(false);
   work(eventLines(terminal.stream, () => new Date(at)));
-  return terminal.text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as unknown);
+  return terminal.text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as unknown);
 }
 
 test('every event is a line of its own, with version and time', () => {

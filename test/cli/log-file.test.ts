@@ -24,7 +24,10 @@ test('a log holds JSON lines that only its user can read, until it is removed', 
   const path = log.path ?? '';
   expect(path).toBe(join(folder, 'kubectl-migrate-demo-web-0-2026-11-24T03-00-00-123Z.log'));
   const lines = readFileSync(path, 'utf8').trim().split('\n');
-  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([expect.objectContaining({ type: 'log', message: 'one' }), expect.objectContaining({ step: 'plan' })]);
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect.objectContaining({ type: 'log', message: 'one' }),
+    expect.objectContaining({ step: 'plan' }),
+  ]);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   log.remove();
   expect(existsSync(path)).toBe(false);

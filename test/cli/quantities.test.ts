@@ -31,7 +31,11 @@ test.each([
 });
 
 test('a step that moved something has a rate', () => {
-  expect([measureTexts(214, 0), measureTexts(200, 100_000_000), measureTexts(0, 1000)]).toEqual([['214 ms'], ['200 ms', '100 MB', '500 MB/s'], ['0 ms', '1.0 kB', '1.0 MB/s']]);
+  expect([measureTexts(214, 0), measureTexts(200, 100_000_000), measureTexts(0, 1000)]).toEqual([
+    ['214 ms'],
+    ['200 ms', '100 MB', '500 MB/s'],
+    ['0 ms', '1.0 kB', '1.0 MB/s'],
+  ]);
 });
 
 test.each([

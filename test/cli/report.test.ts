@@ -6,7 +6,19 @@ import { KubeError } from '../../src/kube/errors.ts';
 import type { PlanReport } from '../../src/migration/contract.ts';
 import { Terminal } from './terminal.ts';
 
-const report = { pod: 'web-0', namespace: 'demo', from: 'home-1', to: 'away', node: 'away-2', frozenMs: 517, totalMs: 7912, bytes: 130_900_000, steps: [], notes: [], timeline: { spans: [], errorMs: { source: 0, target: 0 } } };
+const report = {
+  pod: 'web-0',
+  namespace: 'demo',
+  from: 'home-1',
+  to: 'away',
+  node: 'away-2',
+  frozenMs: 517,
+  totalMs: 7912,
+  bytes: 130_900_000,
+  steps: [],
+  notes: [],
+  timeline: { spans: [], errorMs: { source: 0, target: 0 } },
+};
 
 const plan: PlanReport = {
   pod: 'web-0',
@@ -71,10 +83,30 @@ describe('an error', () => {
     ['that was taken back', new MigrateError('failed', 'criu: no space'), 'error: criu: no space\n', 1],
     ['that needs a person', new MigrateError('in-doubt', 'both are silent'), 'error: both are silent\n', 4],
     ['of a user who stopped it', new MigrateError('interrupted', 'stopped'), 'error: stopped\n', 130],
-    ['of the server', new KubeError(404, 'NotFound', 'Error from server (NotFound): pods "x" not found'), 'Error from server (NotFound): pods "x" not found\n', 1],
-    ['of the server, in a migration', new MigrateError('failed', 'Error from server (Forbidden): no'), 'Error from server (Forbidden): no\n', 1],
-    ['of the way to it', new KubeError(0, 'Unreachable', 'Unable to connect to the server x: y'), 'Unable to connect to the server x: y\n', 1],
-    ['of a login', new KubeError(401, 'Unauthorized', 'You must be logged in to the server x (Unauthorized)'), 'error: You must be logged in to the server x (Unauthorized)\n', 1],
+    [
+      'of the server',
+      new KubeError(404, 'NotFound', 'Error from server (NotFound): pods "x" not found'),
+      'Error from server (NotFound): pods "x" not found\n',
+      1,
+    ],
+    [
+      'of the server, in a migration',
+      new MigrateError('failed', 'Error from server (Forbidden): no'),
+      'Error from server (Forbidden): no\n',
+      1,
+    ],
+    [
+      'of the way to it',
+      new KubeError(0, 'Unreachable', 'Unable to connect to the server x: y'),
+      'Unable to connect to the server x: y\n',
+      1,
+    ],
+    [
+      'of a login',
+      new KubeError(401, 'Unauthorized', 'You must be logged in to the server x (Unauthorized)'),
+      'error: You must be logged in to the server x (Unauthorized)\n',
+      1,
+    ],
     ['of a programmer', new TypeError('x is not a function'), 'error: x is not a function\n', 1],
     ['that is none', 'odd', 'error: odd\n', 1],
   ])('%s', (_what, error, text, code) => {

@@ -25,12 +25,22 @@ async function told(verbosity: number): Promise<string[]> {
 }
 
 test('from level 6 on each request is a line, without its headers and bodies', async () => {
-  api.answer(({ method }, response) => (method === 'GET' ? refuse(response, 404, 'NotFound', 'no y: very-secret') : json(response, {}, 201)));
+  api.answer(({ method }, response) =>
+    method === 'GET' ? refuse(response, 404, 'NotFound', 'no y: very-secret') : json(response, {}, 201),
+  );
   const lines = await told(6);
   const head = /^I\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ kubectl-migrate\] "Response" /.source;
   expect(lines).toEqual([
-    expect.stringMatching(`${head}verb="POST" url="${api.url}/api/v1/namespaces/demo/pods\\?fieldManager=kubectl-migrate&dryRun=All" status="201 Created" milliseconds=\\d+$`),
-    ...Array.from({ length: 2 }, () => expect.stringMatching(`${head}verb="GET" url="${api.url}/api/v1/namespaces/demo/secrets/y" status="404 Not Found" milliseconds=\\d+$`) as string),
+    expect.stringMatching(
+      `${head}verb="POST" url="${api.url}/api/v1/namespaces/demo/pods\\?fieldManager=kubectl-migrate&dryRun=All" status="201 Created" milliseconds=\\d+$`,
+    ),
+    ...Array.from(
+      { length: 2 },
+      () =>
+        expect.stringMatching(
+          `${head}verb="GET" url="${api.url}/api/v1/namespaces/demo/secrets/y" status="404 Not Found" milliseconds=\\d+$`,
+        ) as string,
+    ),
   ]);
   expect(lines.join()).not.toContain('secret"');
   expect(lines.join()).not.toContain('very-secret');
@@ -41,7 +51,9 @@ test('a server that does not answer is told too', async () => {
   const onExchange = exchangeTeller(6, (line) => lines.push(line), new Terminal(false).stream);
   const kube = await connectionFromKubeconfig(api.kubeconfig(undefined, { server: 'https://127.0.0.1:1' }), 'test', { onExchange });
   await expect(kube.get('/version')).rejects.toThrow();
-  expect(lines).toEqual([expect.stringContaining('verb="GET" url="https://127.0.0.1:1/version" status="connect ECONNREFUSED 127.0.0.1:1"')]);
+  expect(lines).toEqual([
+    expect.stringContaining('verb="GET" url="https://127.0.0.1:1/version" status="connect ECONNREFUSED 127.0.0.1:1"'),
+  ]);
 });
 
 test('warnings of the server are told at every level, each once', async () => {

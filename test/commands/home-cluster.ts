@@ -22,13 +22,18 @@ export function homeObjects(): Record<string, object> {
       status: {
         phase: 'Running',
         conditions: [{ type: 'Ready', status: 'True' }],
-        containerStatuses: [{ name: 'main', ready: true, imageID: 'busybox@sha256:0', containerID: 'containerd://0', state: { running: {} } }],
+        containerStatuses: [
+          { name: 'main', ready: true, imageID: 'busybox@sha256:0', containerID: 'containerd://0', state: { running: {} } },
+        ],
       },
     },
     '/api/v1/nodes/home-1': { metadata: { name: 'home-1' }, status: ready },
     '/api/v1/nodes/away': { metadata: { name: 'away', labels: { 'liqo.io/remote-cluster-id': 'away' } }, status: ready },
     [`${offloading}/virtualnodes`]: { metadata: {}, items: [virtualNode] },
-    [`${offloading}/namespaces/demo/namespaceoffloadings/offloading`]: { metadata: { name: 'offloading' }, spec: { podOffloadingStrategy: 'LocalAndRemote' } },
+    [`${offloading}/namespaces/demo/namespaceoffloadings/offloading`]: {
+      metadata: { name: 'offloading' },
+      spec: { podOffloadingStrategy: 'LocalAndRemote' },
+    },
     [`${offloading}/namespaces/liqo-tenant-away/namespacemaps/away`]: {
       metadata: { name: 'away' },
       status: { currentMapping: { demo: { remoteNamespace: 'demo', phase: 'Accepted' } } },
@@ -39,7 +44,10 @@ export function homeObjects(): Record<string, object> {
 const accessReviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 
 /** An API server with those objects, whose user may do everything. What would change anything goes to `change`. */
-export async function startHomeCluster(objects: Record<string, object>, change: (request: Seen, response: ServerResponse) => void): Promise<ApiServer> {
+export async function startHomeCluster(
+  objects: Record<string, object>,
+  change: (request: Seen, response: ServerResponse) => void,
+): Promise<ApiServer> {
   const api = await startApiServer();
   api.answer((request, response) => {
     const found = objects[request.path];

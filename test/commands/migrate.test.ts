@@ -26,7 +26,9 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'kubectl-migrate-test-'));
   objects = homeObjects();
   create = (response) => refuse(response, 403, 'Forbidden', 'you may only look');
-  api = await startHomeCluster(objects, ({ method }, response) => (method === 'POST' ? create(response) : refuse(response, 404, 'NotFound', 'it is not there')));
+  api = await startHomeCluster(objects, ({ method }, response) =>
+    method === 'POST' ? create(response) : refuse(response, 404, 'NotFound', 'it is not there'),
+  );
   writeFileSync(join(folder, 'config'), api.kubeconfig());
 });
 
@@ -83,7 +85,12 @@ describe('a dry run', () => {
 describe('what was probably meant is told', () => {
   test.each([
     ['of a pod', ['web0', '--to', 'away', '--dry-run'], 'Error from server (NotFound): pods "web0" not found\nDid you mean web-0?\n', 1],
-    ['of a cluster', ['web-0', '--to', 'awy', '--dry-run'], 'error: no peered cluster "awy" in cluster test\nDid you mean away? There are: away\n', 2],
+    [
+      'of a cluster',
+      ['web-0', '--to', 'awy', '--dry-run'],
+      'error: no peered cluster "awy" in cluster test\nDid you mean away? There are: away\n',
+      2,
+    ],
     ['unless nothing is near', ['other', '--to', 'away', '--dry-run'], 'Error from server (NotFound): pods "other" not found\n', 1],
   ])('%s', async (_what, words, stderr, code) => {
     objects['/api/v1/namespaces/demo/pods'] = { metadata: {}, items: [objects['/api/v1/namespaces/demo/pods/web-0']] };
@@ -118,7 +125,11 @@ describe('a migration', () => {
     const { code, stdout, stderr } = await migrate('web-0', '--to', 'away', '-o', 'json');
     const [log = ''] = logFiles();
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr.split('\n').slice(-3)).toEqual([expect.stringMatching(/^Error from server \(Forbidden\): you may only look/), `log: ${join(folder, log)}`, '']);
+    expect(stderr.split('\n').slice(-3)).toEqual([
+      expect.stringMatching(/^Error from server \(Forbidden\): you may only look/),
+      `log: ${join(folder, log)}`,
+      '',
+    ]);
     expect(log).toMatch(/^kubectl-migrate-demo-web-0-.*\.log$/);
     const lines = readFileSync(join(folder, log), 'utf8').trim().split('\n');
     expect(lines.map((line) => (JSON.parse(line) as { type: string }).type)).toContain('step-failed');
@@ -161,7 +172,10 @@ describe('the command line', () => {
 
   test('whose reader has seen enough is silent about it', async () => {
     const env = { ...process.env, NODE_OPTIONS: '--disable-warning=ExperimentalWarning' };
-    const shell = spawn('sh', ['-c', '{ sleep 0.2; "$0" "$1" --help; echo "ended with $?" >&2; } | true', process.execPath, main], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const shell = spawn('sh', ['-c', '{ sleep 0.2; "$0" "$1" --help; echo "ended with $?" >&2; } | true', process.execPath, main], {
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let stderr = '';
     shell.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     await new Promise((resolve) => shell.once('close', resolve));

@@ -16,17 +16,28 @@ let objects: Record<string, object>;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'kubectl-migrate-test-'));
   objects = homeObjects();
-  const nodeOf = (name: string, status: object): object => ({ metadata: { name }, status: { nodeInfo: { kubeletVersion: 'v1.35.4' }, ...status } });
+  const nodeOf = (name: string, status: object): object => ({
+    metadata: { name },
+    status: { nodeInfo: { kubeletVersion: 'v1.35.4' }, ...status },
+  });
   const allocatable = { cpu: '16', memory: '20Gi', pods: '200' };
   objects['/api/v1/nodes/away'] = nodeOf('away', { conditions: ready, allocatable });
-  objects['/api/v1/nodes/rome'] = nodeOf('rome', { conditions: [{ type: 'Ready', status: 'False', message: 'the API server of rome is silent' }], allocatable });
+  objects['/api/v1/nodes/rome'] = nodeOf('rome', {
+    conditions: [{ type: 'Ready', status: 'False', message: 'the API server of rome is silent' }],
+    allocatable,
+  });
   objects['/api/v1/pods'] = {
     metadata: {},
     items: [{ metadata: { name: 'x' }, spec: { containers: [{ name: 'c', resources: { requests: { cpu: '250m', memory: '1Gi' } } }] } }],
   };
   const virtualNodes = objects[`${offloading}/virtualnodes`] as { items: object[] };
-  virtualNodes.items = ['rome', 'away', 'gone'].map((name) => ({ metadata: { name, namespace: `liqo-tenant-${name}` }, spec: { clusterID: `${name}-id` } }));
-  objects[`${offloading}/namespaces/liqo-tenant-away/namespacemaps/away-id`] = { status: { currentMapping: { demo: { remoteNamespace: 'demo-home', phase: 'Accepted' } } } };
+  virtualNodes.items = ['rome', 'away', 'gone'].map((name) => ({
+    metadata: { name, namespace: `liqo-tenant-${name}` },
+    spec: { clusterID: `${name}-id` },
+  }));
+  objects[`${offloading}/namespaces/liqo-tenant-away/namespacemaps/away-id`] = {
+    status: { currentMapping: { demo: { remoteNamespace: 'demo-home', phase: 'Accepted' } } },
+  };
   objects[`${offloading}/namespaces/liqo-tenant-rome/namespacemaps/rome-id`] = { status: { currentMapping: {} } };
   api = await startHomeCluster(objects, () => undefined);
   writeFileSync(join(folder, 'config'), api.kubeconfig());
@@ -45,7 +56,13 @@ async function targets(...words: string[]): Promise<{ out: string; err: string }
 }
 
 test('the list reads like one of kubectl get', async () => {
-  const texts = [await targets(), await targets('-o', 'wide'), await targets('--no-headers'), await targets('-n', 'shop'), await targets('-o', 'name')];
+  const texts = [
+    await targets(),
+    await targets('-o', 'wide'),
+    await targets('--no-headers'),
+    await targets('-n', 'shop'),
+    await targets('-o', 'name'),
+  ];
   await expect(texts.map(({ out }) => out).join('\n')).toMatchFileSnapshot('targets.txt');
   expect(texts.map(({ err }) => err).join('')).toBe('');
   expect(changesSeenBy(api)).toEqual([]);
@@ -72,10 +89,16 @@ test('without peers there is nothing to list', async () => {
 
 test('without Liqo it is refused', async () => {
   delete objects[`${offloading}/virtualnodes`];
-  await expect(targets()).rejects.toMatchObject({ kind: 'refused', message: 'cluster test has no Liqo (no virtual nodes are known there)' });
+  await expect(targets()).rejects.toMatchObject({
+    kind: 'refused',
+    message: 'cluster test has no Liqo (no virtual nodes are known there)',
+  });
 });
 
 test('a template that is none is refused before the server is asked', async () => {
-  await expect(targets('-o', 'jsonpath={.items')).rejects.toMatchObject({ kind: 'usage', message: 'error: error parsing jsonpath {.items, unclosed action' });
+  await expect(targets('-o', 'jsonpath={.items')).rejects.toMatchObject({
+    kind: 'usage',
+    message: 'error: error parsing jsonpath {.items, unclosed action',
+  });
   expect(api.seen).toEqual([]);
 });

@@ -26,7 +26,8 @@ test('the same input gives the same bytes, whatever is in the cache', async () =
   const cache = join(scratch, 'cache');
   await mkdir(cache);
   // The file trees of Debian packages are an input.
-  for (const tree of (await readdir(cacheRoot)).filter((name) => name.startsWith('tree-'))) await symlink(join(cacheRoot, tree), join(cache, tree));
+  for (const tree of (await readdir(cacheRoot)).filter((name) => name.startsWith('tree-')))
+    await symlink(join(cacheRoot, tree), join(cache, tree));
   const again = await must([process.execPath, join(import.meta.dirname, '../../image/main.ts')], { env: { KUBECTL_MIGRATE_CACHE: cache } });
   expect(again.trim().startsWith(cache)).toBe(true);
   expect(await digestOf(again.trim())).toBe(await digestOf(archive));
@@ -62,7 +63,8 @@ async function unpack(archive: string, to: string): Promise<void> {
   const layout = join(scratch, 'layout');
   await mkdir(layout);
   await must(['tar', '-xf', archive, '-C', layout]);
-  const blob = async (digest: string): Promise<{ layers: { digest: string }[] }> => JSON.parse(await readFile(fileOf(digest), 'utf8')) as { layers: { digest: string }[] };
+  const blob = async (digest: string): Promise<{ layers: { digest: string }[] }> =>
+    JSON.parse(await readFile(fileOf(digest), 'utf8')) as { layers: { digest: string }[] };
   const fileOf = (digest: string): string => join(layout, 'blobs', digest.replace(':', '/'));
   const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as { manifests: { digest: string }[] };
   const { layers } = await blob(index.manifests[0]?.digest ?? '');

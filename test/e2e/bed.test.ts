@@ -37,8 +37,16 @@ test('a machine that lacks something is told all of it, each with its cure', asy
 
 test('the link between the clusters is as slow as one wants it, until that is lifted', async () => {
   const [home, away] = [nodeNamed('home-1'), nodeNamed('away-1')];
-  const inNetworkOf = (node: typeof home, script: string): string[] => ['nsenter', `--net=/run/netns/${networkOf(node)}`, '--', process.execPath, '-e', script];
-  const receive = 'require("net").createServer((s) => { s.resume(); s.on("end", () => { console.log(s.bytesRead); process.exit() }) }).listen(9999, () => console.log("listening"))';
+  const inNetworkOf = (node: typeof home, script: string): string[] => [
+    'nsenter',
+    `--net=/run/netns/${networkOf(node)}`,
+    '--',
+    process.execPath,
+    '-e',
+    script,
+  ];
+  const receive =
+    'require("net").createServer((s) => { s.resume(); s.on("end", () => { console.log(s.bytesRead); process.exit() }) }).listen(9999, () => console.log("listening"))';
   const send = `require("net").connect(9999, "${away.address}").end(Buffer.alloc(2 << 20))`;
   const sendMs = async (): Promise<number> => {
     const [program = '', ...args] = inNetworkOf(away, receive);
@@ -62,7 +70,11 @@ test('the link between the clusters is as slow as one wants it, until that is li
 });
 
 test('the tools that people use are there, with this checkout as kubectl-migrate', async () => {
-  const result = await runIn(['sh', '-c', 'kubectl version --client >&2 && liqoctl version --client >&2 && helm version >&2 && krew version >&2 && kubectl migrate --help']);
+  const result = await runIn([
+    'sh',
+    '-c',
+    'kubectl version --client >&2 && liqoctl version --client >&2 && helm version >&2 && krew version >&2 && kubectl migrate --help',
+  ]);
   expect(result.code).toBe(0);
   expect(result.stdout).toContain('kubectl migrate POD');
 });
@@ -74,12 +86,14 @@ test('a second up changes nothing that runs', async () => {
 });
 
 test('the monotonic clock of one node is far from the others', async () => {
-  const uptime = async (node: string): Promise<number> => Number((await must(bed('node', node, '--', 'cat', '/proc/uptime'))).split('.')[0]);
+  const uptime = async (node: string): Promise<number> =>
+    Number((await must(bed('node', node, '--', 'cat', '/proc/uptime'))).split('.')[0]);
   expect((await uptime('away-2')) - (await uptime('away-1'))).toBeGreaterThan(400_000);
 });
 
 test('the runtime of one node is not where the others have theirs', async () => {
-  const inUse = async (node: string): Promise<string> => (await run(bed('node', node, '--', 'sh', '-c', 'cat /run/containerd/io.containerd.runtime.v2.task/k8s.io/*/options.json'))).stdout;
+  const inUse = async (node: string): Promise<string> =>
+    (await run(bed('node', node, '--', 'sh', '-c', 'cat /run/containerd/io.containerd.runtime.v2.task/k8s.io/*/options.json'))).stdout;
   expect(await inUse('away-2')).toContain('runc-of-this-node');
   expect(await inUse('away-1')).not.toContain('runc-of-this-node');
 });
@@ -90,7 +104,9 @@ test('a bed whose processes have all died, and an up that was killed midway, are
   await expect.poll(whatIsMissing).toMatch(/dead: .*away-apiserver.*home-scheduler/);
   expect((await run(bed('status'))).code).toBe(1);
   const child = spawn(process.execPath, [main, 'up'], { stdio: ['ignore', 'ignore', 'pipe'] });
-  await new Promise<void>((resolve) => child.stderr.on('data', (text: Buffer) => (text.includes('Images onto the nodes …') ? resolve() : undefined)));
+  await new Promise<void>((resolve) =>
+    child.stderr.on('data', (text: Buffer) => (text.includes('Images onto the nodes …') ? resolve() : undefined)),
+  );
   child.kill('SIGKILL');
   expect(processes.filter(isAlive)).toEqual([]);
   expect((await recordedProcesses()).filter(isAlive).length).toBeGreaterThan(5);
@@ -106,10 +122,21 @@ test('down leaves nothing at all', async () => {
 
 /** Everything on this machine that carries the bed's name. */
 async function leftovers(): Promise<string[]> {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => line.includes(stateDir));
-  const cgroups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' }).filter((path) => path.split('/').at(-1)?.startsWith(`${prefix}-`));
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(stateDir));
+  const cgroups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.split('/').at(-1)?.startsWith(`${prefix}-`),
+  );
   const processes = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandLine(pid).includes(stateDir));
-  return [...(await networkNamespaces()), ...mounts, ...cgroups, ...cgroupMembers().map(String), ...processes, ...(existsSync(stateDir) ? [stateDir] : [])];
+  return [
+    ...(await networkNamespaces()),
+    ...mounts,
+    ...cgroups,
+    ...cgroupMembers().map(String),
+    ...processes,
+    ...(existsSync(stateDir) ? [stateDir] : []),
+  ];
 }
 
 function commandLine(pid: string): string {

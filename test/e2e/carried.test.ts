@@ -21,7 +21,10 @@ async function movedSteps(pod: string, container = 'main'): Promise<{ before: St
   await vi.waitFor(() => expect(stepsIn(old.text()).length).toBeGreaterThan(5), 20_000);
   await mustMigrate(pod);
   await old.end;
-  await vi.waitFor(async () => expect(stepsIn(await logs('home', pod, container)).length).toBeGreaterThan(5), { timeout: 20_000, interval: 500 });
+  await vi.waitFor(async () => expect(stepsIn(await logs('home', pod, container)).length).toBeGreaterThan(5), {
+    timeout: 20_000,
+    interval: 500,
+  });
   const text = await logs('home', pod, container);
   return { before: stepsIn(old.text()), after: stepsIn(text), text };
 }
@@ -41,7 +44,10 @@ describe('a pod of one container, moved once', () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     const { code, stdout, stderr } = await migrate('one', '--events', '--timeline', picture);
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
-    events = stdout.trim().split('\n').map((line) => JSON.parse(line) as (typeof events)[number]);
+    events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as (typeof events)[number]);
     report = events.at(-1)?.report ?? raise('the last event has no report');
     await followed.end;
     old = stepsIn(followed.text());
@@ -65,11 +71,19 @@ describe('a pod of one container, moved once', () => {
 
   test('is as its user wrote it, apart from the node', async () => {
     const moved = await getPod('home', 'one');
-    const comparable = ({ spec }: Pod): unknown => ({ ...spec, nodeName: '', tolerations: spec.tolerations?.filter(({ key }) => !key?.includes('liqo.io')) });
+    const comparable = ({ spec }: Pod): unknown => ({
+      ...spec,
+      nodeName: '',
+      tolerations: spec.tolerations?.filter(({ key }) => !key?.includes('liqo.io')),
+    });
     expect(comparable(moved)).toEqual(comparable(original));
     expect(moved.metadata.annotations?.['note']).toBe('kept');
     expect(moved.metadata.labels).toMatchObject({ app: 'one', tier: 'x' });
-    await expect.poll(async () => Object.keys((await getPod('away', 'one')).metadata.labels ?? {}).filter((key) => !key.includes('liqo.io')), { timeout: 20_000 }).toEqual(['app', 'tier']);
+    await expect
+      .poll(async () => Object.keys((await getPod('away', 'one')).metadata.labels ?? {}).filter((key) => !key.includes('liqo.io')), {
+        timeout: 20_000,
+      })
+      .toEqual(['app', 'tier']);
     const shadow = JSON.parse(await mustKubectl('away', 'get', 'shadowpod', 'one', '-o', 'json')) as KubeObject;
     expect(shadow.metadata.ownerReferences).toBeUndefined();
   });
@@ -91,7 +105,17 @@ describe('a pod of one container, moved once', () => {
 
   test('can be followed by a program', async () => {
     expect(report).toMatchObject({ pod: 'one', namespace: 'demo', from: 'home-1', to: 'away' });
-    expect(report.steps.map(({ name }) => name)).toEqual(['plan', 'prepare', 'precopy', 'standby', 'checkpoint', 'restore', 'commit', 'cutover', 'cleanup']);
+    expect(report.steps.map(({ name }) => name)).toEqual([
+      'plan',
+      'prepare',
+      'precopy',
+      'standby',
+      'checkpoint',
+      'restore',
+      'commit',
+      'cutover',
+      'cleanup',
+    ]);
     expect(new Set(events.map(({ v }) => v))).toEqual(new Set([1]));
     expect([events[0]?.type, events.at(-1)?.type]).toEqual(['started', 'result']);
     expect(events.flatMap(({ stage }) => stage ?? [])).toEqual(['frozen', 'sent', 'held', 'committed', 'running']);
@@ -102,22 +126,34 @@ describe('a pod of one container, moved once', () => {
     // The first process of a container cannot be killed from inside of it.
     const node = nodeNamed((await getPod('away', 'one')).spec.nodeName ?? '');
     expect((await runOnNode(node, ['pkill', '-9', '-x', 'ticker'])).code).toBe(0);
-    await expect.poll(async () => (await getPod('home', 'one')).status?.containerStatuses?.[0]?.restartCount, { timeout: 60_000, interval: 500 }).toBe(1);
+    await expect
+      .poll(async () => (await getPod('home', 'one')).status?.containerStatuses?.[0]?.restartCount, { timeout: 60_000, interval: 500 })
+      .toBe(1);
     await expect.poll(async () => stepsIn(await logs('home', 'one'))[0]?.number, { timeout: 30_000 }).toBe(0);
   });
 
   test('takes everything at the peer with it when it is deleted at home', async () => {
     await deletePod('one');
-    await expect.poll(async () => (await kubectl('away', 'get', 'pods,shadowpods,secrets', '-o', 'name')).stdout.match(/\bone\b/g), { timeout: 60_000, interval: 500 }).toBeNull();
+    await expect
+      .poll(async () => (await kubectl('away', 'get', 'pods,shadowpods,secrets', '-o', 'name')).stdout.match(/\bone\b/g), {
+        timeout: 60_000,
+        interval: 500,
+      })
+      .toBeNull();
   });
 });
 
 test('memory, mapped files and files that are written all the time come over as they were in the frozen instant', async ({ start }) => {
   const shared = { volumeMounts: [{ name: 'data', mountPath: '/data' }] };
-  const writer = 'n=0; while n=$((n + 1)); do echo $n > /data/draft.$n && mv /data/draft.$n /data/last && echo $n >> /data/all && usleep 2000; done';
+  const writer =
+    'n=0; while n=$((n + 1)); do echo $n > /data/draft.$n && mv /data/draft.$n /data/last && echo $n >> /data/all && usleep 2000; done';
   await start(
     podOf('changing', [], {
-      containers: [containerOf('main', ['rewriter', '64']), containerOf('mapped', ['rewriter', '16', '/data/mapped'], shared), containerOf('writer', ['sh', '-c', writer], shared)],
+      containers: [
+        containerOf('main', ['rewriter', '64']),
+        containerOf('mapped', ['rewriter', '16', '/data/mapped'], shared),
+        containerOf('writer', ['sh', '-c', writer], shared),
+      ],
       volumes: [{ name: 'data', emptyDir: {} }],
     }),
   );
@@ -142,13 +178,26 @@ describe.concurrent('everything that a pod has comes over', () => {
       'exec 9< /root/deleted; rm /root/deleted; while true; do echo "tick $((n++)) $(date +%s).000"; sleep 0.05; done',
     ].join('; ');
     const config = 'exec 8< /config/key; while true; do echo "tick $((n++)) $(date +%s).000"; sleep 0.05; done';
-    const rules = { runAsUser: 1000, runAsNonRoot: true, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] }, seccompProfile: { type: 'RuntimeDefault' } };
+    const rules = {
+      runAsUser: 1000,
+      runAsNonRoot: true,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    };
     const looks: Readonly<Record<string, string>> = {
       main: 'ls /etc/from-image /etc/from-image.d/*; cat /root/link; stat -c "%a %u %g %h" /root/hard; stat -c "%F" /root/pipe; stat -c %s /root/sparse; cat /dev/shm/file /mem/file "/data/a/b/odd name"; cat /proc/1/fd/9',
       config: 'cat /config/key /hidden/key /proc/1/fd/8; test -s /var/run/secrets/kubernetes.io/serviceaccount/token && echo token',
-      service: 'grep -E "^(Uid|Gid|CapEff|NoNewPrivs|Seccomp):" /proc/1/status; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max 2>/dev/null; touch /x',
+      service:
+        'grep -E "^(Uid|Gid|CapEff|NoNewPrivs|Seccomp):" /proc/1/status; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max 2>/dev/null; touch /x',
     };
-    const seen = async (): Promise<string[]> => Promise.all(Object.entries(looks).map(async ([name, look]) => (await kubectl('home', 'exec', 'held', '-c', name, '--', 'sh', '-c', look)).stdout));
+    const seen = async (): Promise<string[]> =>
+      Promise.all(
+        Object.entries(looks).map(
+          async ([name, look]) => (await kubectl('home', 'exec', 'held', '-c', name, '--', 'sh', '-c', look)).stdout,
+        ),
+      );
     await mustKubectl('home', 'create', 'configmap', 'settings', '--from-literal=key=value');
     await mustKubectl('home', 'create', 'secret', 'generic', 'hidden', '--from-literal=key=hush');
     try {
@@ -161,9 +210,22 @@ describe.concurrent('everything that a pod has comes over', () => {
             { name: 'hidden', secret: { secretName: 'hidden' } },
           ],
           containers: [
-            containerOf('main', ['sh', '-c', files], { volumeMounts: [{ name: 'data', mountPath: '/data' }, { name: 'mem', mountPath: '/mem' }] }),
-            containerOf('config', ['sh', '-c', config], { volumeMounts: [{ name: 'config', mountPath: '/config' }, { name: 'hidden', mountPath: '/hidden' }] }),
-            containerOf('service', ['ticker', '4', '20'], { securityContext: rules, resources: { limits: { cpu: '200m', memory: '64Mi' } } }),
+            containerOf('main', ['sh', '-c', files], {
+              volumeMounts: [
+                { name: 'data', mountPath: '/data' },
+                { name: 'mem', mountPath: '/mem' },
+              ],
+            }),
+            containerOf('config', ['sh', '-c', config], {
+              volumeMounts: [
+                { name: 'config', mountPath: '/config' },
+                { name: 'hidden', mountPath: '/hidden' },
+              ],
+            }),
+            containerOf('service', ['ticker', '4', '20'], {
+              securityContext: rules,
+              resources: { limits: { cpu: '200m', memory: '64Mi' } },
+            }),
           ],
         }),
       );
@@ -199,7 +261,10 @@ describe.concurrent('everything that a pod has comes over', () => {
       expect(text).not.toContain('lost');
       expect(text).not.toContain('accepted');
     }
-    await vi.waitFor(async () => expect(stepsIn(await logs('home', 'several', 'both')).length).toBeGreaterThan(5), { timeout: 20_000, interval: 500 });
+    await vi.waitFor(async () => expect(stepsIn(await logs('home', 'several', 'both')).length).toBeGreaterThan(5), {
+      timeout: 20_000,
+      interval: 500,
+    });
     const steps = stepsIn(await mustKubectl('home', 'exec', 'several', '-c', 'main', '--', 'cat', '/data/steps'));
     expect(steps.map(({ number }) => number)).toEqual(steps.map((_, index) => index));
   });

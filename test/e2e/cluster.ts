@@ -75,7 +75,9 @@ export async function startMigration(...args: readonly string[]): Promise<Runnin
 }
 
 export async function migrate(...args: readonly string[]): Promise<RunResult> {
-  return await (await startMigration(...args)).result;
+  return await (
+    await startMigration(...args)
+  ).result;
 }
 
 /** Moves a pod and returns the report. @throws Error with what the command said when it fails */
@@ -94,14 +96,25 @@ export async function mustMigrate(pod: string): Promise<MigrationReport> {
 export async function leftovers(moved?: string): Promise<string[]> {
   const objects = (['home', 'away'] as const).map(async (side) => {
     const kinds = side === 'home' ? 'pods,secrets' : 'pods,secrets,shadowpods';
-    const list = JSON.parse(await mustKubectl(side, 'get', kinds, '-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '-o', 'json')) as KubeList<KubeObject>;
-    const isMeant = ({ metadata }: KubeObject): boolean => moved === undefined || [metadata.annotations?.['kubectl-migrate/pod'], metadata.name, metadata.name.replace(/-token$/, '')].includes(moved);
+    const list = JSON.parse(
+      await mustKubectl(side, 'get', kinds, '-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '-o', 'json'),
+    ) as KubeList<KubeObject>;
+    const isMeant = ({ metadata }: KubeObject): boolean =>
+      moved === undefined ||
+      [metadata.annotations?.['kubectl-migrate/pod'], metadata.name, metadata.name.replace(/-token$/, '')].includes(moved);
     return list.items.filter(isMeant).map(({ kind, metadata }) => `${side}: ${kind} ${metadata.name}`);
   });
   const files = nodes.map(async (node) => {
     const common = 'ls -d /var/lib/kubectl-migrate* /run/criu.kdat; grep kubectl-migrate/shim /proc/self/mountinfo';
-    const { stdout } = await runOnNode(node, ['sh', '-c', moved === undefined ? common : `ls -d /var/lib/kubectl-migrate/await/*_${moved}`]);
-    return stdout.split('\n').filter(Boolean).map((line) => `${node.name}: ${line}`);
+    const { stdout } = await runOnNode(node, [
+      'sh',
+      '-c',
+      moved === undefined ? common : `ls -d /var/lib/kubectl-migrate/await/*_${moved}`,
+    ]);
+    return stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => `${node.name}: ${line}`);
   });
   return (await Promise.all([...objects, ...files])).flat();
 }

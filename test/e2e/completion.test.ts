@@ -15,7 +15,10 @@ beforeAll(async () => {
   bin = await mkdtemp(join(tmpdir(), 'completion-'));
   await startPod(podOf('counted', ['ticker', '4', '20']));
   await startPod(podOf('counted-not', ['ticker', '4', '20'], { hostNetwork: true }));
-  expect(await runCommand(['kubectl', 'migrate', 'completion', '--install', '--dir', bin])).toMatchObject({ code: 0, stdout: `${join(bin, 'kubectl_complete-migrate')} made\n` });
+  expect(await runCommand(['kubectl', 'migrate', 'completion', '--install', '--dir', bin])).toMatchObject({
+    code: 0,
+    stdout: `${join(bin, 'kubectl_complete-migrate')} made\n`,
+  });
 });
 
 afterAll(async () => {

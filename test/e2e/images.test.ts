@@ -39,7 +39,11 @@ beforeAll(async () => {
   await tag('home', ours);
   for (const node of nodes) {
     const [enter = '', process_ = ''] = await insideNode(node);
-    const registry = spawn(enter, [process_, '--net', '--', process.execPath, join(import.meta.dirname, 'registry.ts'), folderOf(node.cluster)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const registry = spawn(
+      enter,
+      [process_, '--net', '--', process.execPath, join(import.meta.dirname, 'registry.ts'), folderOf(node.cluster)],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     registries.push(registry);
     await once(registry.stdout, 'data');
   }
@@ -47,7 +51,8 @@ beforeAll(async () => {
 
 afterEach(async () => {
   await deletePod('pulled');
-  for (const node of nodes) await runOnNode(node, ['sh', '-c', 'ctr -n k8s.io images rm --sync $(ctr -n k8s.io images ls -q | grep ^localhost:5000/)']);
+  for (const node of nodes)
+    await runOnNode(node, ['sh', '-c', 'ctr -n k8s.io images rm --sync $(ctr -n k8s.io images ls -q | grep ^localhost:5000/)']);
 });
 
 afterAll(async () => {

@@ -66,7 +66,9 @@ test.each([
   expect(await readFile(join(folder, 'LICENSE'), 'utf8')).toContain('Apache License');
   const others = await readFile(join(folder, 'THIRD-PARTY-LICENSES'), 'utf8');
   for (const package_ of ['Node.js', 'yargs', '@kubernetes/client-node', 'listr2', 'ws']) expect(others).toContain(`==== ${package_}`);
-  const sum = createHash('sha256').update(await readFile(join(dist, archiveName(platform)))).digest('hex');
+  const sum = createHash('sha256')
+    .update(await readFile(join(dist, archiveName(platform))))
+    .digest('hex');
   expect(await readFile(join(dist, 'SHA256SUMS'), 'utf8')).toContain(`${sum}  ${archiveName(platform)}\n`);
   expect(await readFile(join(dist, 'migrate.yaml'), 'utf8')).toContain(sum);
 });
@@ -92,7 +94,10 @@ test('the program answers kubectl under the name by which it asks for completion
   const folder = await unpacked(platformOf('linux-amd64'));
   const called = join(folder, 'kubectl_complete-migrate');
   await symlink('kubectl-migrate', called);
-  for (const words of [[called, '--version'], [join(folder, 'kubectl-migrate'), '__complete', '--version']]) {
+  for (const words of [
+    [called, '--version'],
+    [join(folder, 'kubectl-migrate'), '__complete', '--version'],
+  ]) {
     expect(await run(words)).toEqual({ code: 0, stdout: '--version\tPrint the version of the plugin, and nothing else\n:4\n', stderr: '' });
   }
 });
@@ -107,7 +112,10 @@ test('krew finds nothing to object to in the manifest, nor in the one of the las
 test('krew installs it from an index, kubectl finds it, completes a pod and moves it; krew upgrades it and takes it away again', async () => {
   const index = join(scratch, 'index');
   const { port } = server.address() as AddressInfo;
-  const manifest = (await readFile(join(dist, 'migrate.yaml'), 'utf8')).replaceAll(/https:\/\/\S+\/releases\/download/g, `http://127.0.0.1:${port}`);
+  const manifest = (await readFile(join(dist, 'migrate.yaml'), 'utf8')).replaceAll(
+    /https:\/\/\S+\/releases\/download/g,
+    `http://127.0.0.1:${port}`,
+  );
   const publish = async (text: string): Promise<void> => {
     await writeFile(join(index, 'plugins/migrate.yaml'), text);
     await must(['git', '-C', index, 'add', '.']);

@@ -7,7 +7,18 @@ import { runOnNode } from '../../bed/node.ts';
 import { recordedProcesses } from '../../bed/processes.ts';
 import { run } from '../../build/run.ts';
 import { expectRunsOn, expectUntouched } from './untouched.ts';
-import { deletePod, followLogs, getPod, kubectl, leftoversInTheEnd, logs, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
+import {
+  deletePod,
+  followLogs,
+  getPod,
+  kubectl,
+  leftoversInTheEnd,
+  logs,
+  mustKubectl,
+  startMigration,
+  startPod,
+  type Running,
+} from './cluster.ts';
 import { test } from './pod-test.ts';
 import { podOf } from './pods.ts';
 import { breaksIn, stepsIn } from './steps.ts';
@@ -30,7 +41,8 @@ async function holdRestored(): Promise<{ untilHeld: () => Promise<void>; letGo: 
   const script = `#!/bin/sh\nPATH=/usr/bin:/bin\n${wait}\nexec ${nodeFolder}/behind/hook\n`;
   await onTargets('touch hold; mkdir -p behind; mv hook behind/hook; cat > hook; chmod 755 hook', script);
   return {
-    untilHeld: async () => expect.poll(async () => onTargets('ls is-held 2>/dev/null'), { timeout: 60_000, interval: 100 }).toContain('is-held'),
+    untilHeld: async () =>
+      expect.poll(async () => onTargets('ls is-held 2>/dev/null'), { timeout: 60_000, interval: 100 }).toContain('is-held'),
     letGo: async () => void (await onTargets('rm -f hold')),
   };
 }
@@ -151,13 +163,23 @@ describe('after the commit the pod moves', () => {
     const running = await startMigration('relabelled');
     // At once, and early enough: the object is read for the last time when the frozen part is over.
     await running.sees('precopy ...');
-    await mustKubectl('home', 'patch', 'pod', 'relabelled', '--type=merge', '-p', JSON.stringify({ metadata: { labels: { new: '2', old: null }, annotations: { note: '3' } } }));
+    await mustKubectl(
+      'home',
+      'patch',
+      'pod',
+      'relabelled',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ metadata: { labels: { new: '2', old: null }, annotations: { note: '3' } } }),
+    );
     expect((await running.result).code).toBe(0);
     const { metadata } = await getPod('home', 'relabelled');
     expect(metadata.labels).toMatchObject({ app: 'relabelled', new: '2' });
     expect(metadata.labels).not.toHaveProperty('old');
     expect(metadata.annotations).toMatchObject({ note: '3' });
-    await expect.poll(async () => (await getPod('away', 'relabelled')).metadata.labels, { timeout: 20_000 }).toMatchObject({ app: 'relabelled', new: '2' });
+    await expect
+      .poll(async () => (await getPod('away', 'relabelled')).metadata.labels, { timeout: 20_000 })
+      .toMatchObject({ app: 'relabelled', new: '2' });
     // A label that goes stays on the peer's pod, as with any pod of Liqo's: its controller could take away only what it applied.
     const shadow = JSON.parse(await mustKubectl('away', 'get', 'shadowpod', 'relabelled', '-o', 'json')) as KubeObject;
     expect(shadow.metadata.labels).toMatchObject({ new: '2' });
@@ -197,7 +219,18 @@ describe('after the commit the pod moves', () => {
     await start(podOf('unheard', ['ticker', '16', '20']));
     const old = await followLogs('unheard');
     const home = nodeNamed('home-1');
-    const virtualKubelet = (await mustKubectl('home', 'get', 'pods', '-A', '-l', 'offloading.liqo.io/component=virtual-kubelet', '-o', 'jsonpath={.items[*].status.podIP}')).trim();
+    const virtualKubelet = (
+      await mustKubectl(
+        'home',
+        'get',
+        'pods',
+        '-A',
+        '-l',
+        'offloading.liqo.io/component=virtual-kubelet',
+        '-o',
+        'jsonpath={.items[*].status.podIP}',
+      )
+    ).trim();
     const silence = ['OUTPUT', '-d', virtualKubelet, '-p', 'tcp', '--sport', '6443', '-j', 'DROP'];
     const running = await startMigration('unheard');
     await running.sees('checkpoint ...');
@@ -241,8 +274,13 @@ describe('after the commit the pod moves', () => {
     const { code, stderr } = await running.result;
     await mustKubectl('home', 'delete', 'resourcequota', 'none');
     expect(code).toBe(4);
-    expect(stderr).toMatch(/error: pod demo\/unmade was moved and runs at away, but its old object is gone from cluster home, and the new one could not be made: .*quota/);
-    const commands = stderr.split('\n').map((line) => line.trim()).filter((line) => line.startsWith('kubectl '));
+    expect(stderr).toMatch(
+      /error: pod demo\/unmade was moved and runs at away, but its old object is gone from cluster home, and the new one could not be made: .*quota/,
+    );
+    const commands = stderr
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line.startsWith('kubectl '));
     expect(commands.length).toBeGreaterThan(2);
     const inside = await insideBed(['bash', '-ec', commands.join('\n')]);
     expect(await run(inside.command, { env: inside.env })).toMatchObject({ code: 0 });

@@ -27,13 +27,17 @@ interface Rbac extends KubeObject {
 }
 
 /** docs/rbac.yaml, with the bed's namespace and peer in the places of those in the example. */
-const text = (await readFile(join(import.meta.dirname, '../../docs/rbac.yaml'), 'utf8')).replaceAll('shop', 'demo').replaceAll('milan', 'away');
+const text = (await readFile(join(import.meta.dirname, '../../docs/rbac.yaml'), 'utf8'))
+  .replaceAll('shop', 'demo')
+  .replaceAll('milan', 'away');
 const objects = loadAll(text) as Rbac[];
 const mark = 'kubectl-migrate-test=privileges';
 
 /** Every single verb of the file, and a group of users who have all of the file but that. */
 const rights = objects
-  .flatMap((role) => (role.rules ?? []).flatMap((rule) => rule.verbs.map((verb) => ({ verb, resource: rule.resources[0] ?? '', rule, role }))))
+  .flatMap((role) =>
+    (role.rules ?? []).flatMap((rule) => rule.verbs.map((verb) => ({ verb, resource: rule.resources[0] ?? '', rule, role }))),
+  )
   .map((right, index) => ({ ...right, group: `pod-movers-${index}` }));
 
 /** What gives each group its rights: the file's roles for all groups that lose nothing of them, and poorer copies. */
@@ -44,10 +48,19 @@ function rbac(): Rbac[] {
     return { ...object, subjects: [...object.subjects, ...groups] };
   });
   const poorer = rights.flatMap(({ verb, rule, role, group }) => {
-    const rules = (role.rules ?? []).map((one) => (one === rule ? { ...rule, verbs: rule.verbs.filter((other) => other !== verb) } : one)).filter(({ verbs }) => verbs.length > 0);
+    const rules = (role.rules ?? [])
+      .map((one) => (one === rule ? { ...rule, verbs: rule.verbs.filter((other) => other !== verb) } : one))
+      .filter(({ verbs }) => verbs.length > 0);
     const binding = objects.filter((object) => binds(object, role));
     const named = <T extends Rbac>(object: T): T => ({ ...object, metadata: { ...object.metadata, name: group } });
-    return [{ ...named(role), rules }, ...binding.map((object) => ({ ...named(object), roleRef: { ...object.roleRef, name: group } as Rbac['roleRef'], subjects: [subject(group)] }))];
+    return [
+      { ...named(role), rules },
+      ...binding.map((object) => ({
+        ...named(object),
+        roleRef: { ...object.roleRef, name: group } as Rbac['roleRef'],
+        subjects: [subject(group)],
+      })),
+    ];
   });
   const [key = '', value = ''] = mark.split('=');
   return [...shared, ...poorer].map((object) => ({ ...object, metadata: { ...object.metadata, labels: { [key]: value } } }) as Rbac);
@@ -67,7 +80,9 @@ function as(group: string): string[] {
 }
 
 beforeAll(async () => {
-  await mustIn(['kubectl', '--context', 'home', 'apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: rbac() }) });
+  await mustIn(['kubectl', '--context', 'home', 'apply', '-f', '-'], {
+    input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: rbac() }),
+  });
   await startPod(podOf('privileged', ['ticker', '1', '20']));
 });
 

@@ -8,7 +8,11 @@ import { mustIn } from '../../bed/bed.ts';
 const odd: readonly { what: string; extra: Partial<PodSpec>; reason: RegExp }[] = [
   { what: 'uses the network of its node', extra: { hostNetwork: true }, reason: /hostNetwork/ },
   { what: 'sees the processes of its node', extra: { hostPID: true }, reason: /hostPID/ },
-  { what: 'has a hostPath volume', extra: { volumes: [{ name: 'host', hostPath: { path: '/tmp' } }] }, reason: /volume host is of kind hostPath/ },
+  {
+    what: 'has a hostPath volume',
+    extra: { volumes: [{ name: 'host', hostPath: { path: '/tmp' } }] },
+    reason: /volume host is of kind hostPath/,
+  },
   {
     what: 'has a postStart hook',
     extra: { containers: [containerOf('main', ['ticker', '1', '50'], { lifecycle: { postStart: { exec: { command: ['true'] } } } })] },
@@ -19,17 +23,24 @@ const odd: readonly { what: string; extra: Partial<PodSpec>; reason: RegExp }[] 
     extra: { initContainers: [containerOf('side', ['ticker', '1', '50'], { restartPolicy: 'Always' })] },
     reason: /sidecars/,
   },
-  { what: 'is privileged', extra: { containers: [containerOf('main', ['ticker', '1', '50'], { securityContext: { privileged: true } })] }, reason: /privileged/ },
+  {
+    what: 'is privileged',
+    extra: { containers: [containerOf('main', ['ticker', '1', '50'], { securityContext: { privileged: true } })] },
+    reason: /privileged/,
+  },
 ];
 
 describe.concurrent('before anything is touched is refused', () => {
-  test.for(odd.map((one, index) => ({ ...one, name: `refused-${index}` })))('a pod that $what', async ({ name, extra, reason }, { start }) => {
-    await start(podOf(name, ['ticker', '1', '50'], extra));
-    const { code, stderr } = await migrate(name);
-    expect(stderr).toMatch(reason);
-    expect(code).toBe(3);
-    expect(await leftovers(name)).toEqual([]);
-  });
+  test.for(odd.map((one, index) => ({ ...one, name: `refused-${index}` })))(
+    'a pod that $what',
+    async ({ name, extra, reason }, { start }) => {
+      await start(podOf(name, ['ticker', '1', '50'], extra));
+      const { code, stderr } = await migrate(name);
+      expect(stderr).toMatch(reason);
+      expect(code).toBe(3);
+      expect(await leftovers(name)).toEqual([]);
+    },
+  );
 });
 
 test('a pod with an owner is refused, with the owner named', async () => {
@@ -38,11 +49,19 @@ test('a pod with an owner is refused, with the owner named', async () => {
       apiVersion: 'apps/v1',
       kind: 'ReplicaSet',
       metadata: { name: 'owner', namespace: 'demo' },
-      spec: { replicas: 1, selector: { matchLabels: { app: 'owned' } }, template: { metadata: { labels: { app: 'owned' } }, spec: podOf('x', ['ticker', '1', '50']).spec } },
+      spec: {
+        replicas: 1,
+        selector: { matchLabels: { app: 'owned' } },
+        template: { metadata: { labels: { app: 'owned' } }, spec: podOf('x', ['ticker', '1', '50']).spec },
+      },
     }),
   });
   try {
-    await expect.poll(async () => mustKubectl('home', 'get', 'pods', '-l', 'app=owned', '-o', 'jsonpath={.items[0].status.phase}').catch(() => ''), { timeout: 60_000 }).toBe('Running');
+    await expect
+      .poll(async () => mustKubectl('home', 'get', 'pods', '-l', 'app=owned', '-o', 'jsonpath={.items[0].status.phase}').catch(() => ''), {
+        timeout: 60_000,
+      })
+      .toBe('Running');
     const name = await mustKubectl('home', 'get', 'pods', '-l', 'app=owned', '-o', 'jsonpath={.items[0].metadata.name}');
     const { code, stderr } = await migrate(name);
     expect(stderr).toContain('it belongs to ReplicaSet owner');

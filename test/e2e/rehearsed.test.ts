@@ -18,7 +18,9 @@ afterEach(async () => deletePod('rehearsed'));
 
 afterAll(async () => {
   await mustKubectl('home', 'delete', 'namespace', strict, '--wait', '--timeout=90s');
-  await until(`namespace ${strict} at the peer to be gone`, 60_000, async () => (await kubectl('away', 'get', 'namespace', strict)).stderr.includes('NotFound'));
+  await until(`namespace ${strict} at the peer to be gone`, 60_000, async () =>
+    (await kubectl('away', 'get', 'namespace', strict)).stderr.includes('NotFound'),
+  );
 });
 
 test('a server dry run of a pod that can move has every write judged, and changes nothing', async () => {
@@ -33,10 +35,20 @@ test('a server dry run of a pod that can move has every write judged, and change
 });
 
 test('what admission would refuse is told beforehand, in the words of the server', async () => {
-  const secured = { allowPrivilegeEscalation: false, runAsNonRoot: true, runAsUser: 1000, capabilities: { drop: ['ALL'] }, seccompProfile: { type: 'RuntimeDefault' } };
+  const secured = {
+    allowPrivilegeEscalation: false,
+    runAsNonRoot: true,
+    runAsUser: 1000,
+    capabilities: { drop: ['ALL'] },
+    seccompProfile: { type: 'RuntimeDefault' },
+  };
   const pod = podOf('rehearsed', ['ticker', '1', '50']);
   const [main] = pod.spec.containers;
-  const inStrict: Pod = { ...pod, metadata: { ...pod.metadata, namespace: strict }, spec: { ...pod.spec, containers: [{ ...main, name: 'main', securityContext: secured }] } };
+  const inStrict: Pod = {
+    ...pod,
+    metadata: { ...pod.metadata, namespace: strict },
+    spec: { ...pod.spec, containers: [{ ...main, name: 'main', securityContext: secured }] },
+  };
   await mustIn(['kubectl', '-n', strict, 'apply', '-f', '-'], { input: JSON.stringify(inStrict) });
   await mustIn(['kubectl', '-n', strict, 'wait', '--for=condition=Ready', 'pod/rehearsed', '--timeout=60s']);
   const { code, stdout } = await migrate('rehearsed', '-n', strict, '--dry-run=server');

@@ -5,7 +5,10 @@ export interface Step {
 }
 
 export function stepsIn(text: string): Step[] {
-  return [...text.matchAll(/^(?:tick|step|ok) (\d+) (\d+\.\d+)$/gm)].map(([, number, seconds]) => ({ number: Number(number), ms: Number(seconds) * 1000 }));
+  return [...text.matchAll(/^(?:tick|step|ok) (\d+) (\d+\.\d+)$/gm)].map(([, number, seconds]) => ({
+    number: Number(number),
+    ms: Number(seconds) * 1000,
+  }));
 }
 
 /** Where a list of steps is not one after the other: `7 after 5`. Empty when no step is missing or doubled. */

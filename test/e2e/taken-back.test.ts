@@ -55,7 +55,11 @@ test('a restore that fails is a clean abort', async ({ start }) => {
   await running.sees('standby ...');
   // At the target, CRIU is now a program that only fails.
   for (const node of nodes.filter(({ cluster }) => cluster === 'away')) {
-    await runOnNode(node, ['sh', '-c', 'cd /var/lib/kubectl-migrate/tools/bin 2>/dev/null && cp /usr/bin/false criu.new && mv criu.new criu']);
+    await runOnNode(node, [
+      'sh',
+      '-c',
+      'cd /var/lib/kubectl-migrate/tools/bin 2>/dev/null && cp /usr/bin/false criu.new && mv criu.new criu',
+    ]);
   }
   const { code, stderr } = await running.result;
   expect(stderr).toMatch(/error: cannot restore container main/);
@@ -93,7 +97,9 @@ test('two pods move onto the peer at once, and plain pods that start there at th
   const old = await Promise.all(names.map(async (name) => followLogs(name)));
   const running = await Promise.all(names.map(async (name) => startMigration(name)));
   await Promise.all(running.map(async ({ sees }) => sees('standby ...')));
-  const plain = Array.from({ length: 4 }, (_, index) => podOf(`plain-${index}`, ['ticker', '1', '50'], { nodeSelector: { 'kubernetes.io/hostname': 'away' } }));
+  const plain = Array.from({ length: 4 }, (_, index) =>
+    podOf(`plain-${index}`, ['ticker', '1', '50'], { nodeSelector: { 'kubernetes.io/hostname': 'away' } }),
+  );
   await Promise.all(plain.map(async (pod) => start(pod)));
   expect((await Promise.all(running.map(async ({ result }) => result))).map(({ code }) => code)).toEqual([0, 0]);
   await Promise.all(old.map(async ({ end }) => end));

@@ -12,7 +12,15 @@ test('the peer is listed as kubectl get lists things', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const [header = '', row = ''] = stdout.split('\n');
   expect(header.split(/ {2,}/)).toEqual(['NAME', 'STATUS', 'CLUSTER', 'FREE CPU', 'FREE MEMORY', 'NAMESPACE', 'IN THE WAY']);
-  expect(row.split(/ {2,}/)).toEqual(['away', 'Ready', 'away', expect.stringMatching(/^\d+m?$/), expect.stringMatching(/^\d+Mi$/), 'demo', '<none>']);
+  expect(row.split(/ {2,}/)).toEqual([
+    'away',
+    'Ready',
+    'away',
+    expect.stringMatching(/^\d+m?$/),
+    expect.stringMatching(/^\d+Mi$/),
+    'demo',
+    '<none>',
+  ]);
 });
 
 test('a namespace that is not offloaded is told how it can be', async () => {

@@ -15,7 +15,8 @@ beforeAll(async () => {
   await must(['ip', '-n', networkOf(), 'link', 'set', 'e-outpost', 'master', 'br0', 'up']);
   await must(['ip', '-n', outpost, 'addr', 'add', '10.77.0.99/24', 'dev', 'eth0']);
   await must(['ip', '-n', outpost, 'link', 'set', 'eth0', 'up']);
-  for (const { address } of nodes.filter(({ cluster }) => cluster === 'away')) await must(['ip', '-n', outpost, 'route', 'add', 'blackhole', address]);
+  for (const { address } of nodes.filter(({ cluster }) => cluster === 'away'))
+    await must(['ip', '-n', outpost, 'route', 'add', 'blackhole', address]);
 });
 
 afterAll(async () => {

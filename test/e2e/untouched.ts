@@ -17,7 +17,10 @@ export async function expectRunsOn(original: Pod): Promise<void> {
   expect(pod.spec.nodeName).toBe('home-1');
   expect(pod.status?.containerStatuses?.map(({ restartCount }) => restartCount)).toEqual(original.spec.containers.map(() => 0));
   const before = stepsIn(await logs('home', name)).length;
-  await vi.waitFor(async () => expect(stepsIn(await logs('home', name)).length).toBeGreaterThan(before), { timeout: 10_000, interval: 200 });
+  await vi.waitFor(async () => expect(stepsIn(await logs('home', name)).length).toBeGreaterThan(before), {
+    timeout: 10_000,
+    interval: 200,
+  });
   expect(breaksIn(stepsIn(await logs('home', name)))).toEqual([]);
   const twins = await kubectl('away', 'get', 'pods,shadowpods', '-o', 'name');
   expect(twins.stdout).not.toMatch(new RegExp(`/${name}$`, 'm'));

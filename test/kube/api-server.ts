@@ -47,7 +47,14 @@ export async function startApiServer(): Promise<ApiServer> {
     void read(request).then(async (body) => {
       const url = new URL(request.url ?? '/', 'https://api.example');
       const client = request.socket instanceof TLSSocket ? request.socket.getPeerCertificate().subject?.CN : undefined;
-      const one = { method: request.method ?? '', path: url.pathname, query: url.searchParams, headers: request.headers, body, client: [client].flat()[0] };
+      const one = {
+        method: request.method ?? '',
+        path: url.pathname,
+        query: url.searchParams,
+        headers: request.headers,
+        body,
+        client: [client].flat()[0],
+      };
       seen.push(one);
       await current(one, response);
     });
@@ -78,9 +85,17 @@ export async function startApiServer(): Promise<ApiServer> {
     kubeconfig: (user, cluster) =>
       JSON.stringify({
         'current-context': 'test',
-        contexts: [{ name: 'test', context: { cluster: 'test', user: 'test', namespace: 'demo' } }],
-        clusters: [{ name: 'test', cluster: { server: url, 'certificate-authority-data': base64(certificates.ca), ...cluster } }],
-        users: [{ name: 'test', user: user ?? { 'client-certificate-data': base64(certificates.client.cert), 'client-key-data': base64(certificates.client.key) } }],
+        'contexts': [{ name: 'test', context: { cluster: 'test', user: 'test', namespace: 'demo' } }],
+        'clusters': [{ name: 'test', cluster: { 'server': url, 'certificate-authority-data': base64(certificates.ca), ...cluster } }],
+        'users': [
+          {
+            name: 'test',
+            user: user ?? {
+              'client-certificate-data': base64(certificates.client.cert),
+              'client-key-data': base64(certificates.client.key),
+            },
+          },
+        ],
       }),
     cut,
     close: async () => {

@@ -39,7 +39,11 @@ async function byFlags(flags: Parameters<typeof openConnection>[0], user?: Recor
 
 describe('objects', () => {
   test('come and go with fields that nobody here knows', async () => {
-    const pod = { kind: 'Pod', metadata: { name: 'a', creationTimestamp: '2026-01-01T00:00:00.123456Z' }, spec: { newField: { deep: [1, null, 2.5] } } };
+    const pod = {
+      kind: 'Pod',
+      metadata: { name: 'a', creationTimestamp: '2026-01-01T00:00:00.123456Z' },
+      spec: { newField: { deep: [1, null, 2.5] } },
+    };
     api.answer((request, response) => json(response, request.method === 'POST' ? JSON.parse(request.body) : pod));
     const kube = await connection();
     expect(await kube.get('/api/v1/namespaces/demo/pods/a')).toEqual(pod);
@@ -49,8 +53,17 @@ describe('objects', () => {
 
   test.each(['merge', 'strategic', 'json', 'apply'] as const)('are patched by the content type of %s', async (type) => {
     await (await connection()).patch('/api/v1/namespaces/demo/pods/a', { metadata: {} }, type);
-    const types = { merge: 'merge-patch+json', strategic: 'strategic-merge-patch+json', json: 'json-patch+json', apply: 'apply-patch+yaml' };
-    expect(api.seen[0]).toMatchObject({ method: 'PATCH', body: '{"metadata":{}}', headers: { 'content-type': `application/${types[type]}` } });
+    const types = {
+      merge: 'merge-patch+json',
+      strategic: 'strategic-merge-patch+json',
+      json: 'json-patch+json',
+      apply: 'apply-patch+yaml',
+    };
+    expect(api.seen[0]).toMatchObject({
+      method: 'PATCH',
+      body: '{"metadata":{}}',
+      headers: { 'content-type': `application/${types[type]}` },
+    });
   });
 
   test('are deleted with options', async () => {
@@ -89,7 +102,10 @@ describe('the way to the server', () => {
 
   test('is refused when another authority signed its certificate', async () => {
     const kube = await connection({}, { 'certificate-authority-data': undefined });
-    await expect(kube.get('/version')).rejects.toMatchObject({ reason: 'Unreachable', message: expect.stringContaining(`Unable to connect to the server 127.0.0.1:${api.port}: `) });
+    await expect(kube.get('/version')).rejects.toMatchObject({
+      reason: 'Unreachable',
+      message: expect.stringContaining(`Unable to connect to the server 127.0.0.1:${api.port}: `),
+    });
   });
 
   test('is checked by the name that --tls-server-name gives', async () => {
@@ -202,7 +218,9 @@ describe('the user', () => {
   });
 
   test('acts as somebody else with groups, number and more', async () => {
-    await (await byFlags({ as: 'her', asUid: '7', asGroup: ['one', 'two'], asUserExtra: { 'example.org/why': ['x', 'y'] } })).get('/version');
+    await (
+      await byFlags({ as: 'her', asUid: '7', asGroup: ['one', 'two'], asUserExtra: { 'example.org/why': ['x', 'y'] } })
+    ).get('/version');
     expect(api.seen[0]?.headers).toMatchObject({
       'impersonate-user': 'her',
       'impersonate-uid': '7',
@@ -216,27 +234,43 @@ describe('the user', () => {
     const count = join(folder, 'count');
     const plugin = join(folder, 'plugin');
     const credential = '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"t%s"}}';
-    writeFileSync(plugin, `#!/bin/sh\necho "$KUBERNETES_EXEC_INFO" > "${folder}/info"\necho x >> "${count}"\nprintf '${credential}' $(wc -l < "${count}")\n`);
+    writeFileSync(
+      plugin,
+      `#!/bin/sh\necho "$KUBERNETES_EXEC_INFO" > "${folder}/info"\necho x >> "${count}"\nprintf '${credential}' $(wc -l < "${count}")\n`,
+    );
     chmodSync(plugin, 0o755);
-    api.answer((request, response) => (request.headers.authorization === 'Bearer t1' && request.path === '/late' ? refuse(response, 401, 'Unauthorized', 'no') : json(response, {})));
+    api.answer((request, response) =>
+      request.headers.authorization === 'Bearer t1' && request.path === '/late'
+        ? refuse(response, 401, 'Unauthorized', 'no')
+        : json(response, {}),
+    );
     const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: plugin, provideClusterInfo: true, interactiveMode: 'Never' };
     const kube = await connection({ exec });
     await Promise.all([kube.get('/version'), kube.get('/version')]);
     await kube.get('/late');
     expect(api.seen.map((one) => one.headers.authorization)).toEqual(['Bearer t1', 'Bearer t1', 'Bearer t1', 'Bearer t2']);
     const info = JSON.parse(readFileSync(join(folder, 'info'), 'utf8')) as unknown;
-    expect(info).toMatchObject({ apiVersion: exec.apiVersion, kind: 'ExecCredential', spec: { interactive: false, cluster: { server: api.url } } });
+    expect(info).toMatchObject({
+      apiVersion: exec.apiVersion,
+      kind: 'ExecCredential',
+      spec: { interactive: false, cluster: { server: api.url } },
+    });
   });
 
   test('is told when the server does not know them', async () => {
     api.answer((_request, response) => refuse(response, 401, 'Unauthorized', 'Unauthorized'));
-    await expect((await connection({ token: 'bad' })).get('/version')).rejects.toMatchObject({ code: 401, message: expect.stringContaining('You must be logged in to the server') });
+    await expect((await connection({ token: 'bad' })).get('/version')).rejects.toMatchObject({
+      code: 401,
+      message: expect.stringContaining('You must be logged in to the server'),
+    });
     expect(api.seen).toHaveLength(2);
   });
 
   test('is told what to install when a plugin is missing', async () => {
     const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'no-such-plugin', installHint: 'Get it from example.org.' };
-    await expect((await connection({ exec })).get('/version')).rejects.toThrow('getting credentials: exec: executable no-such-plugin not found\n\nGet it from example.org.');
+    await expect((await connection({ exec })).get('/version')).rejects.toThrow(
+      'getting credentials: exec: executable no-such-plugin not found\n\nGet it from example.org.',
+    );
   });
 
   test('is told what a plugin said', async () => {
@@ -259,7 +293,10 @@ describe('errors', () => {
 
   test('an answer that is no Status is shown as it is', async () => {
     api.answer((_request, response) => void response.writeHead(502).end('<html>bad gateway</html>\n'));
-    await expect((await connection()).get('/x')).rejects.toMatchObject({ code: 502, message: `127.0.0.1:${api.port} answered HTTP 502: <html>bad gateway</html>` });
+    await expect((await connection()).get('/x')).rejects.toMatchObject({
+      code: 502,
+      message: `127.0.0.1:${api.port} answered HTTP 502: <html>bad gateway</html>`,
+    });
   });
 
   test('an answer that is no JSON is told', async () => {
@@ -273,7 +310,11 @@ describe('errors', () => {
     const { port } = closed.address() as AddressInfo;
     await new Promise((resolve) => closed.close(resolve));
     const kube = await connection(undefined, { server: `https://127.0.0.1:${port}` });
-    await expect(kube.get('/x')).rejects.toMatchObject({ code: 0, reason: 'Unreachable', message: `The connection to the server 127.0.0.1:${port} was refused: connect ECONNREFUSED 127.0.0.1:${port}` });
+    await expect(kube.get('/x')).rejects.toMatchObject({
+      code: 0,
+      reason: 'Unreachable',
+      message: `The connection to the server 127.0.0.1:${port} was refused: connect ECONNREFUSED 127.0.0.1:${port}`,
+    });
   });
 
   test.each(['the answer', 'the rest of the answer'])('a deadline ends the wait for %s', async (what) => {
@@ -294,7 +335,9 @@ describe('errors', () => {
 
   test('a server that is too busy is asked again when it says', async () => {
     let asked = 0;
-    api.answer((_request, response) => (asked++ < 2 ? void response.writeHead(429, { 'retry-after': '0' }).end() : json(response, { asked })));
+    api.answer((_request, response) =>
+      asked++ < 2 ? void response.writeHead(429, { 'retry-after': '0' }).end() : json(response, { asked }),
+    );
     expect(await (await connection()).create('/x', {})).toEqual({ asked: 3 });
   });
 

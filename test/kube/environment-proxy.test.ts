@@ -15,7 +15,12 @@ test.each<[string, string, NodeJS.ProcessEnv, string | undefined]>([
   ['not for anything', 'https://api.example', { HTTPS_PROXY: proxy, NO_PROXY: '*' }, undefined],
   ['not for a domain', 'https://a.api.example', { HTTPS_PROXY: proxy, NO_PROXY: 'x, api.example' }, undefined],
   ['not for the domain itself', 'https://api.example', { HTTPS_PROXY: proxy, NO_PROXY: 'API.example' }, undefined],
-  ['but for the domain itself when only what is below is meant', 'https://api.example', { HTTPS_PROXY: proxy, NO_PROXY: '.api.example' }, proxy],
+  [
+    'but for the domain itself when only what is below is meant',
+    'https://api.example',
+    { HTTPS_PROXY: proxy, NO_PROXY: '.api.example' },
+    proxy,
+  ],
   ['but for a name that only ends alike', 'https://myapi.example', { HTTPS_PROXY: proxy, NO_PROXY: 'api.example' }, proxy],
   ['not for an address', 'https://10.1.2.3', { HTTPS_PROXY: proxy, NO_PROXY: '10.1.2.3' }, undefined],
   ['not for a block of addresses', 'https://10.1.2.3', { HTTPS_PROXY: proxy, NO_PROXY: '10.0.0.0/8' }, undefined],

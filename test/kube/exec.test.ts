@@ -29,8 +29,16 @@ afterEach(async () => {
 });
 
 /** A kubelet that does `work` for every exec. @param protocols what it knows, the best first */
-function serve(work: (socket: WebSocket, request: IncomingMessage) => void, protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'], autoPong = true): void {
-  const sockets = new WebSocketServer({ noServer: true, autoPong, handleProtocols: (offered) => protocols.find((one) => offered.has(one)) ?? false });
+function serve(
+  work: (socket: WebSocket, request: IncomingMessage) => void,
+  protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'],
+  autoPong = true,
+): void {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    autoPong,
+    handleProtocols: (offered) => protocols.find((one) => offered.has(one)) ?? false,
+  });
   sockets.on('connection', work);
   api.upgrade((request, socket, head) => sockets.handleUpgrade(request, socket, head, (one) => sockets.emit('connection', one, request)));
 }
@@ -47,7 +55,11 @@ function message(channel: number, data: Buffer | string | object): Buffer {
 }
 
 const success = { status: 'Success' };
-const exited = (code: number): object => ({ status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: String(code) }] } });
+const exited = (code: number): object => ({
+  status: 'Failure',
+  reason: 'NonZeroExitCode',
+  details: { causes: [{ reason: 'ExitCode', message: String(code) }] },
+});
 
 describe('a command', () => {
   test('is asked for as kubectl asks', async () => {
@@ -57,8 +69,12 @@ describe('a command', () => {
       socket.send(message(3, success));
       socket.close();
     });
-    await (await open()).exit;
-    expect(urls).toEqual(['/api/v1/namespaces/demo/pods/web-0/exec?container=main&stdin=true&stdout=true&stderr=true&tty=false&command=cat&command=-&command=a+b']);
+    await (
+      await open()
+    ).exit;
+    expect(urls).toEqual([
+      '/api/v1/namespaces/demo/pods/web-0/exec?container=main&stdin=true&stdout=true&stderr=true&tty=false&command=cat&command=-&command=a+b',
+    ]);
   });
 
   test('has both outputs and an exit code', async () => {
@@ -107,19 +123,21 @@ describe('a command', () => {
 
   test('is not confused by the end of its input under v4, which cannot tell it', async () => {
     const channels: (number | undefined)[] = [];
-    serve((socket) => {
-      socket.on('message', (data: Buffer) => {
-        channels.push(data[0]);
-        socket.send(message(3, success));
-        socket.close();
-      });
-    }, ['v4.channel.k8s.io']);
+    serve(
+      (socket) => {
+        socket.on('message', (data: Buffer) => {
+          channels.push(data[0]);
+          socket.send(message(3, success));
+          socket.close();
+        });
+      },
+      ['v4.channel.k8s.io'],
+    );
     const { stream, exit } = await open();
     stream.end('x');
     expect(await exit).toBe(0);
     expect(channels).toEqual([0]);
   });
-
 });
 
 describe('much data', () => {
@@ -226,11 +244,15 @@ describe('a silent session', () => {
   });
 
   test('is not given up while its own reader is slow', async () => {
-    serve((socket) => {
-      for (let count = 0; count < 64; count++) socket.send(message(1, Buffer.alloc(32 << 10)));
-      socket.send(message(3, success));
-      socket.close();
-    }, undefined, false);
+    serve(
+      (socket) => {
+        for (let count = 0; count < 64; count++) socket.send(message(1, Buffer.alloc(32 << 10)));
+        socket.send(message(3, success));
+        socket.close();
+      },
+      undefined,
+      false,
+    );
     const { stream, exit } = await open();
     await new Promise((resolve) => stream.once('readable', resolve));
     while (stream.readableLength < stream.readableHighWaterMark) await delay(10);
@@ -272,7 +294,10 @@ describe('a session that breaks', () => {
   test('does not pass half of an output for a whole one', async () => {
     serve((socket) => socket.send(message(1, 'half'), () => socket.terminate()));
     const { stream } = await open();
-    await expect(text(stream)).rejects.toMatchObject({ reason: 'Disconnected', message: expect.stringContaining('the exec session with pod demo/web-0') });
+    await expect(text(stream)).rejects.toMatchObject({
+      reason: 'Disconnected',
+      message: expect.stringContaining('the exec session with pod demo/web-0'),
+    });
   });
 
   test('fails whoever writes to it', async () => {

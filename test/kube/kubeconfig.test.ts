@@ -22,7 +22,10 @@ interface Parts {
 }
 
 /** Writes a kubeconfig in which context, cluster and user have one name. @returns its path */
-function write(file: string, { name = 'a', server = `https://${name}`, cluster = {}, user = {}, namespace, isCurrent = true }: Parts = {}): string {
+function write(
+  file: string,
+  { name = 'a', server = `https://${name}`, cluster = {}, user = {}, namespace, isCurrent = true }: Parts = {},
+): string {
   const path = join(folder, file);
   const context = { cluster: name, user: name, ...(namespace ? { namespace } : {}) };
   const content = {
@@ -49,7 +52,9 @@ describe('a list of files', () => {
   });
 
   test('takes the first of two things with one name', () => {
-    expect(resolved({}, write('one', { server: 'https://first' }), write('two', { server: 'https://second' })).cluster['server']).toBe('https://first');
+    expect(resolved({}, write('one', { server: 'https://first' }), write('two', { server: 'https://second' })).cluster['server']).toBe(
+      'https://first',
+    );
   });
 
   test('takes the first current context that is set', () => {
@@ -59,7 +64,10 @@ describe('a list of files', () => {
 
   test('joins a context of one file with the cluster of another', () => {
     const first = join(folder, 'first');
-    writeFileSync(first, JSON.stringify({ contexts: [{ name: 'mixed', context: { cluster: 'a', user: 'a' } }], 'current-context': 'mixed' }));
+    writeFileSync(
+      first,
+      JSON.stringify({ 'contexts': [{ name: 'mixed', context: { cluster: 'a', user: 'a' } }], 'current-context': 'mixed' }),
+    );
     expect(resolved({}, first, write('a'))).toMatchObject({ name: 'mixed', cluster: { server: 'https://a' } });
   });
 
@@ -81,15 +89,15 @@ describe('a list of files', () => {
 
 describe('paths', () => {
   test('count from the file that holds them', () => {
-    const user = { 'client-certificate': 'me.crt', 'client-key': '/keys/me.key', tokenFile: '../token', exec: { command: './plugin' } };
+    const user = { 'client-certificate': 'me.crt', 'client-key': '/keys/me.key', 'tokenFile': '../token', 'exec': { command: './plugin' } };
     mkdirSync(join(folder, 'sub'));
     const context = resolved({}, write('sub/a', { cluster: { 'certificate-authority': 'ca.crt' }, user }));
     expect(context.cluster['certificate-authority']).toBe(join(folder, 'sub/ca.crt'));
     expect(context.user).toEqual({
       'client-certificate': join(folder, 'sub/me.crt'),
       'client-key': '/keys/me.key',
-      tokenFile: join(folder, 'token'),
-      exec: { command: join(folder, 'sub/plugin') },
+      'tokenFile': join(folder, 'token'),
+      'exec': { command: join(folder, 'sub/plugin') },
     });
   });
 
@@ -103,17 +111,42 @@ describe('flags win over files', () => {
     ['namespace', { namespace: 'flag' }, { namespace: 'file' }, { namespace: 'flag' }],
     ['namespace of the context', {}, { namespace: 'file' }, { namespace: 'file' }],
     ['no namespace', {}, {}, { namespace: 'default' }],
-    ['server', { server: 'https://other' }, { cluster: { 'tls-server-name': 'a' } }, { cluster: { server: 'https://other', 'tls-server-name': undefined } }],
-    ['authority', { certificateAuthority: '/ca' }, { cluster: { 'certificate-authority-data': 'eA==' } }, { cluster: { 'certificate-authority': '/ca', 'certificate-authority-data': undefined } }],
+    [
+      'server',
+      { server: 'https://other' },
+      { cluster: { 'tls-server-name': 'a' } },
+      { cluster: { 'server': 'https://other', 'tls-server-name': undefined } },
+    ],
+    [
+      'authority',
+      { certificateAuthority: '/ca' },
+      { cluster: { 'certificate-authority-data': 'eA==' } },
+      { cluster: { 'certificate-authority': '/ca', 'certificate-authority-data': undefined } },
+    ],
     [
       'no check of the server',
       { insecureSkipTlsVerify: true },
       { cluster: { 'certificate-authority-data': 'eA==' } },
       { cluster: { 'insecure-skip-tls-verify': true, 'certificate-authority-data': undefined } },
     ],
-    ['token', { token: 't' }, { user: { tokenFile: '/f', exec: { command: 'x' } } }, { user: { token: 't', tokenFile: undefined, exec: undefined } }],
-    ['certificate', { clientCertificate: '/c', clientKey: '/k' }, { user: { 'client-certificate-data': 'eA==', 'client-key-data': 'eA==' } }, { user: { 'client-certificate': '/c', 'client-key': '/k', 'client-certificate-data': undefined, 'client-key-data': undefined } }],
-    ['impersonation', { as: 'her', asGroup: ['g'] }, { user: { as: 'him', 'as-groups': ['h'] } }, { user: { as: 'her', 'as-groups': ['g'] } }],
+    [
+      'token',
+      { token: 't' },
+      { user: { tokenFile: '/f', exec: { command: 'x' } } },
+      { user: { token: 't', tokenFile: undefined, exec: undefined } },
+    ],
+    [
+      'certificate',
+      { clientCertificate: '/c', clientKey: '/k' },
+      { user: { 'client-certificate-data': 'eA==', 'client-key-data': 'eA==' } },
+      { user: { 'client-certificate': '/c', 'client-key': '/k', 'client-certificate-data': undefined, 'client-key-data': undefined } },
+    ],
+    [
+      'impersonation',
+      { as: 'her', asGroup: ['g'] },
+      { user: { 'as': 'him', 'as-groups': ['h'] } },
+      { user: { 'as': 'her', 'as-groups': ['g'] } },
+    ],
   ])('%s', (_what, flags, parts, expected) => {
     const { namespace, cluster, user } = resolved(flags, write('a', parts));
     const found = { namespace, cluster, user } as Record<string, unknown>;
@@ -125,11 +158,18 @@ describe('flags win over files', () => {
 
   test('context, cluster and user may each come from elsewhere', () => {
     const files = [write('one', { name: 'a' }), write('two', { name: 'b', user: { token: 'of b' } }), write('three', { name: 'c' })];
-    expect(resolved({ context: 'c', cluster: 'a', user: 'b' }, ...files)).toMatchObject({ name: 'c', cluster: { server: 'https://a' }, user: { token: 'of b' } });
+    expect(resolved({ context: 'c', cluster: 'a', user: 'b' }, ...files)).toMatchObject({
+      name: 'c',
+      cluster: { server: 'https://a' },
+      user: { token: 'of b' },
+    });
   });
 
   test('a server needs no file', () => {
-    expect(resolveContext({ server: 'https://only' }, { KUBECONFIG: join(folder, 'missing') })).toMatchObject({ name: 'https://only', namespace: 'default' });
+    expect(resolveContext({ server: 'https://only' }, { KUBECONFIG: join(folder, 'missing') })).toMatchObject({
+      name: 'https://only',
+      namespace: 'default',
+    });
   });
 });
 
@@ -139,7 +179,9 @@ describe('what makes no sense is told', () => {
     [{ cluster: 'nope' }, 'cluster "nope" does not exist'],
     [{ user: 'nope' }, 'user "nope" does not exist'],
   ])('%o', (flags, message) => {
-    expect(() => resolved(flags, write('a'))).toThrow(expect.objectContaining({ kind: 'usage', message: `error: ${message}`, hint: 'there are: a' }));
+    expect(() => resolved(flags, write('a'))).toThrow(
+      expect.objectContaining({ kind: 'usage', message: `error: ${message}`, hint: 'there are: a' }),
+    );
   });
 
   test.each([['[1, 2]'], ['just words'], ['clusters: {a: b}'], ['a: [']])('a file with %j is no kubeconfig', (text) => {
@@ -162,7 +204,12 @@ clusters:
 users:
   - {name: two, user: {token: t}}
 `;
-    expect(contextOfText(text, 'the peer')).toEqual({ name: 'the peer', namespace: 'twin', cluster: { server: 'https://two' }, user: { token: 't' } });
+    expect(contextOfText(text, 'the peer')).toEqual({
+      name: 'the peer',
+      namespace: 'twin',
+      cluster: { server: 'https://two' },
+      user: { token: 't' },
+    });
   });
 
   test('must name a server', () => {

@@ -31,8 +31,16 @@ describe('the scheduler counts for a pod', () => {
   test.each<[string, Pod, number]>([
     ['the sum of its containers', pod({ containers: [container('1'), container('500m'), container(undefined)] }), 1.5],
     ['an init container that wants more', pod({ containers: [container('1')], initContainers: [container('3'), container('2')] }), 3],
-    ['its sidecars beside the containers', pod({ containers: [container('1')], initContainers: [container('2', { restartPolicy: 'Always' })] }), 3],
-    ['the sidecars that run beside an init container', pod({ containers: [container('1')], initContainers: [container('2', { restartPolicy: 'Always' }), container('4')] }), 6],
+    [
+      'its sidecars beside the containers',
+      pod({ containers: [container('1')], initContainers: [container('2', { restartPolicy: 'Always' })] }),
+      3,
+    ],
+    [
+      'the sidecars that run beside an init container',
+      pod({ containers: [container('1')], initContainers: [container('2', { restartPolicy: 'Always' }), container('4')] }),
+      6,
+    ],
     ['its overhead', pod({ containers: [container('1')], overhead: { cpu: '250m' } }), 1.25],
     ['the requests of the pod as a whole', pod({ containers: [container('1')], resources: { requests: { cpu: '5' } } }), 5],
   ])('%s', (_what, one, expected) => {

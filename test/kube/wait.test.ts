@@ -75,7 +75,10 @@ test('an absence can be waited for', async () => {
 });
 
 test.each<[string, (response: ServerResponse) => void]>([
-  ['is told to be too late (410)', (response) => void response.write(event('ERROR', { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' }))],
+  [
+    'is told to be too late (410)',
+    (response) => void response.write(event('ERROR', { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' })),
+  ],
   ['is refused as too late (410)', (response) => refuse(response, 410, 'Expired', 'too old resource version')],
   ['ends', (response) => void response.end()],
   ['breaks', (response) => void response.write('{"type"', () => response.destroy())],
@@ -101,12 +104,17 @@ test('a server that refuses is not asked again', async () => {
 
 test('the deadline tells what was waited for and how it stands', async () => {
   serve([pod('Pending')], () => undefined);
-  await expect(waitFor(kube, wait({ deadlineMs: 100 }), never)).rejects.toMatchObject({ kind: 'failed', message: 'waited 0.1 s for pod demo/a to run in cluster test; it is Pending' });
+  await expect(waitFor(kube, wait({ deadlineMs: 100 }), never)).rejects.toMatchObject({
+    kind: 'failed',
+    message: 'waited 0.1 s for pod demo/a to run in cluster test; it is Pending',
+  });
 });
 
 test('the deadline tells what was wrong with the server', async () => {
   api.answer((_request, response) => refuse(response, 500, 'InternalError', 'etcd is gone'));
-  await expect(waitFor(kube, wait({ deadlineMs: 300 }), never)).rejects.toThrow('waited 0.3 s for pod demo/a to run in cluster test; Error from server (InternalError): etcd is gone');
+  await expect(waitFor(kube, wait({ deadlineMs: 300 }), never)).rejects.toThrow(
+    'waited 0.3 s for pod demo/a to run in cluster test; Error from server (InternalError): etcd is gone',
+  );
 });
 
 test('what is seen may end the wait with an error', async () => {

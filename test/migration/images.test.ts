@@ -26,13 +26,48 @@ function helper(image: string, status: { imageID?: string; reason?: string }): P
 describe('an image is asked for by digest', () => {
   const image = 'registry.test:5000/team/app:1';
   const cases: readonly [string, Pod, Pod, string | undefined][] = [
-    ['not when the tag is the same one there', pod(`registry.test:5000/team/app${a}`), helper(image, { imageID: `registry.test:5000/team/app${a}` }), undefined],
-    ['not when only the repository has another name there', pod(`mirror.test/app${a}`), helper(image, { imageID: `docker.io/app${a}` }), undefined],
-    ['when the tag is another one there', pod(`registry.test:5000/team/app${a}`), helper(image, { imageID: `registry.test:5000/team/app${b}` }), `registry.test:5000/team/app${a}`],
-    ['when the tag cannot be pulled there', pod(`registry.test:5000/team/app${a}`), helper(image, { reason: 'ErrImagePull' }), `registry.test:5000/team/app${a}`],
-    ['when one of that name was imported there by hand', pod(`registry.test:5000/team/app${a}`), helper(image, { imageID: 'sha256:1234' }), `registry.test:5000/team/app${a}`],
-    ['not when the helper has not come to it yet', pod(`registry.test:5000/team/app${a}`), helper(image, { reason: 'PodInitializing' }), undefined],
-    ['not when it was imported by hand: it has no digest of a registry', pod('sha256:1234'), helper(image, { imageID: 'sha256:5678' }), undefined],
+    [
+      'not when the tag is the same one there',
+      pod(`registry.test:5000/team/app${a}`),
+      helper(image, { imageID: `registry.test:5000/team/app${a}` }),
+      undefined,
+    ],
+    [
+      'not when only the repository has another name there',
+      pod(`mirror.test/app${a}`),
+      helper(image, { imageID: `docker.io/app${a}` }),
+      undefined,
+    ],
+    [
+      'when the tag is another one there',
+      pod(`registry.test:5000/team/app${a}`),
+      helper(image, { imageID: `registry.test:5000/team/app${b}` }),
+      `registry.test:5000/team/app${a}`,
+    ],
+    [
+      'when the tag cannot be pulled there',
+      pod(`registry.test:5000/team/app${a}`),
+      helper(image, { reason: 'ErrImagePull' }),
+      `registry.test:5000/team/app${a}`,
+    ],
+    [
+      'when one of that name was imported there by hand',
+      pod(`registry.test:5000/team/app${a}`),
+      helper(image, { imageID: 'sha256:1234' }),
+      `registry.test:5000/team/app${a}`,
+    ],
+    [
+      'not when the helper has not come to it yet',
+      pod(`registry.test:5000/team/app${a}`),
+      helper(image, { reason: 'PodInitializing' }),
+      undefined,
+    ],
+    [
+      'not when it was imported by hand: it has no digest of a registry',
+      pod('sha256:1234'),
+      helper(image, { imageID: 'sha256:5678' }),
+      undefined,
+    ],
   ];
   for (const [what, source, there, pin] of cases) test(what, () => expect(pinsNeeded(source, there, none).get('main')).toBe(pin));
 });

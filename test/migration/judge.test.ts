@@ -12,7 +12,15 @@ function pod(spec: Partial<Pod['spec']> = {}, metadata: Partial<Pod['metadata']>
 }
 
 test('an ordinary pod has nothing in the way, and hears what is carried and lost', () => {
-  const verdict = judgePod(pod({ volumes: [{ name: 'data', emptyDir: {} }, { name: 'fast', emptyDir: { medium: 'Memory' } }, { name: 'c', configMap: { name: 'c' } }] }));
+  const verdict = judgePod(
+    pod({
+      volumes: [
+        { name: 'data', emptyDir: {} },
+        { name: 'fast', emptyDir: { medium: 'Memory' } },
+        { name: 'c', configMap: { name: 'c' } },
+      ],
+    }),
+  );
   expect(verdict.blocks).toEqual([]);
   expect(verdict.carries).toEqual(expect.arrayContaining(['emptyDir data', 'emptyDir fast (in memory)']));
   expect(verdict.loses.join()).toContain('reset');
@@ -37,32 +45,107 @@ describe('what is not carried is in the way, with its reason', () => {
     ['a volume from an image', pod({ volumes: [{ name: 'v', image: { reference: 'x' } }] }), /kind image/],
     ['a volume from a repository', pod({ volumes: [{ name: 'v', gitRepo: { repository: 'x' } }] }), /kind gitRepo/],
     ['huge pages as a volume', pod({ volumes: [{ name: 'v', emptyDir: { medium: 'HugePages-2Mi' } }] }), /medium HugePages-2Mi/],
-    ['the trust of its cluster', pod({ volumes: [{ name: 'v', projected: { sources: [{ clusterTrustBundle: { path: 'ca' } }] } }] }), /clusterTrustBundle/],
-    ['a certificate of its cluster', pod({ volumes: [{ name: 'v', projected: { sources: [{ podCertificate: { keyType: 'ED25519' } }] } }] }), /podCertificate/],
+    [
+      'the trust of its cluster',
+      pod({ volumes: [{ name: 'v', projected: { sources: [{ clusterTrustBundle: { path: 'ca' } }] } }] }),
+      /clusterTrustBundle/,
+    ],
+    [
+      'a certificate of its cluster',
+      pod({ volumes: [{ name: 'v', projected: { sources: [{ podCertificate: { keyType: 'ED25519' } }] } }] }),
+      /podCertificate/,
+    ],
     ['a runtime class', pod({ runtimeClassName: 'gvisor' }), /runtime class gvisor/],
     ['Windows', pod({ os: { name: 'windows' } }), /Windows/],
     ['an unmasked /proc', pod(container({ securityContext: { procMount: 'Unmasked' } })), /procMount/],
-    ['a liveness probe without patience', pod(container({ livenessProbe: { httpGet: { port: 80 }, periodSeconds: 1, failureThreshold: 3 } })), /liveness probe for 3 s/],
-    ['shared mounts', pod(container({ volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation: 'HostToContainer' }] })), /mountPropagation/],
+    [
+      'a liveness probe without patience',
+      pod(container({ livenessProbe: { httpGet: { port: 80 }, periodSeconds: 1, failureThreshold: 3 } })),
+      /liveness probe for 3 s/,
+    ],
+    [
+      'shared mounts',
+      pod(container({ volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation: 'HostToContainer' }] })),
+      /mountPropagation/,
+    ],
   ];
   for (const [what, odd, reason] of cases) {
-    test(what, () => expect(judgePod(odd).blocks.map((block) => block.reason).join()).toMatch(reason));
+    test(what, () =>
+      expect(
+        judgePod(odd)
+          .blocks.map((block) => block.reason)
+          .join(),
+      ).toMatch(reason),
+    );
   }
   test('a container that does not run', () => {
-    const crashed = { ...pod(), status: { phase: 'Running', containerStatuses: [{ name: 'main', state: { waiting: { reason: 'CrashLoopBackOff' } } }] } };
+    const crashed = {
+      ...pod(),
+      status: { phase: 'Running', containerStatuses: [{ name: 'main', state: { waiting: { reason: 'CrashLoopBackOff' } } }] },
+    };
     expect(judgePod(crashed).blocks).toHaveLength(1);
   });
 });
 
 describe('what comes over as it is needs no word', () => {
   const cases: readonly [string, Partial<Pod['spec']>][] = [
-    ['what every pod gets from its API server', { priority: 0, preemptionPolicy: 'PreemptLowerPriority', schedulerName: 'default-scheduler', serviceAccountName: 'default', serviceAccount: 'default', securityContext: {}, dnsPolicy: 'ClusterFirst', enableServiceLinks: true, restartPolicy: 'Always', terminationGracePeriodSeconds: 30 }],
-    ['names', { hostname: 'a', subdomain: 'b', setHostnameAsFQDN: true, hostAliases: [{ ip: '10.0.0.1', hostnames: ['db'] }], dnsConfig: {} }],
+    [
+      'what every pod gets from its API server',
+      {
+        priority: 0,
+        preemptionPolicy: 'PreemptLowerPriority',
+        schedulerName: 'default-scheduler',
+        serviceAccountName: 'default',
+        serviceAccount: 'default',
+        securityContext: {},
+        dnsPolicy: 'ClusterFirst',
+        enableServiceLinks: true,
+        restartPolicy: 'Always',
+        terminationGracePeriodSeconds: 30,
+      },
+    ],
+    [
+      'names',
+      { hostname: 'a', subdomain: 'b', setHostnameAsFQDN: true, hostAliases: [{ ip: '10.0.0.1', hostnames: ['db'] }], dnsConfig: {} },
+    ],
     ['rules of restart', { containers: [{ name: 'main', restartPolicy: 'Never', restartPolicyRules: [], resizePolicy: [] }] }],
     ['the keyboard and the screen', { containers: [{ name: 'main', stdin: true, stdinOnce: true, tty: true }] }],
-    ['a liveness probe with patience, or one by exec', { containers: [{ name: 'main', livenessProbe: { httpGet: {}, periodSeconds: 10, failureThreshold: 3 } }, { name: 'side', livenessProbe: { exec: {}, periodSeconds: 1, failureThreshold: 1 } }] }],
-    ['mounts of parts, read-only to the bottom', { containers: [{ name: 'main', volumeMounts: [{ name: 'v', mountPath: '/v', subPath: 'a', readOnly: true, recursiveReadOnly: 'Enabled' }, { name: 'v', mountPath: '/w', subPathExpr: '$(A)' }] }] }],
-    ['users, groups, sysctls and profiles', { securityContext: { runAsUser: 1, supplementalGroupsPolicy: 'Strict', fsGroupChangePolicy: 'Always', sysctls: [], seccompProfile: {}, appArmorProfile: {} } }],
+    [
+      'a liveness probe with patience, or one by exec',
+      {
+        containers: [
+          { name: 'main', livenessProbe: { httpGet: {}, periodSeconds: 10, failureThreshold: 3 } },
+          { name: 'side', livenessProbe: { exec: {}, periodSeconds: 1, failureThreshold: 1 } },
+        ],
+      },
+    ],
+    [
+      'mounts of parts, read-only to the bottom',
+      {
+        containers: [
+          {
+            name: 'main',
+            volumeMounts: [
+              { name: 'v', mountPath: '/v', subPath: 'a', readOnly: true, recursiveReadOnly: 'Enabled' },
+              { name: 'v', mountPath: '/w', subPathExpr: '$(A)' },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      'users, groups, sysctls and profiles',
+      {
+        securityContext: {
+          runAsUser: 1,
+          supplementalGroupsPolicy: 'Strict',
+          fsGroupChangePolicy: 'Always',
+          sysctls: [],
+          seccompProfile: {},
+          appArmorProfile: {},
+        },
+      },
+    ],
     ['topology', { topologySpreadConstraints: [{}] }],
   ];
   const usual = judgePod(pod()).loses;
@@ -79,9 +162,14 @@ describe('what comes over as it is needs no word', () => {
 
 describe('what the peer does not get is told when the pod has it', () => {
   const container = (extra: object): Partial<Pod['spec']> => ({ containers: [{ name: 'main', ...extra }] });
-  const variable = (fieldPath: string): Partial<Pod['spec']> => container({ env: [{ name: 'PLACE', valueFrom: { fieldRef: { fieldPath } } }] });
+  const variable = (fieldPath: string): Partial<Pod['spec']> =>
+    container({ env: [{ name: 'PLACE', valueFrom: { fieldRef: { fieldPath } } }] });
   const cases: readonly [string, Pod, RegExp][] = [
-    ['rules for a place', pod({ nodeSelector: { disk: 'ssd' }, affinity: { nodeAffinity: {} }, schedulerName: 'mine' }), /\(nodeSelector, affinity, schedulerName\)/],
+    [
+      'rules for a place',
+      pod({ nodeSelector: { disk: 'ssd' }, affinity: { nodeAffinity: {} }, schedulerName: 'mine' }),
+      /\(nodeSelector, affinity, schedulerName\)/,
+    ],
     ['a priority class', pod({ priorityClassName: 'high', priority: 1000 }), /its priorityClassName:/],
     ['a priority by default', pod({ priority: 1000 }), /its priority:/],
     ['the wish not to preempt', pod({ preemptionPolicy: 'Never' }), /its preemptionPolicy:/],
@@ -95,25 +183,49 @@ describe('what the peer does not get is told when the pod has it', () => {
     ['its node in the environment', pod(variable('spec.nodeName')), /PLACE \(spec\.nodeName\)/],
     ['its UID in the environment', pod(variable('metadata.uid')), /PLACE \(metadata\.uid\)/],
     ['a port of its node', pod(container({ ports: [{ containerPort: 80, hostPort: 8080 }] })), /port 8080 \(hostPort\)/],
-    ['a late readiness', pod(container({ readinessProbe: { httpGet: {}, initialDelaySeconds: 60 } })), /after 60 s \(initialDelaySeconds\)/],
+    [
+      'a late readiness',
+      pod(container({ readinessProbe: { httpGet: {}, initialDelaySeconds: 60 } })),
+      /after 60 s \(initialDelaySeconds\)/,
+    ],
     ['a field of a newer Kubernetes', pod({ quantum: true }), /^quantum: a field/m],
     ['one of a container', pod(container({ entangled: 'main' })), /^containers\[\]\.entangled: a field/m],
-    ['one of a security context', pod(container({ securityContext: { cloak: true } })), /^containers\[\]\.securityContext\.cloak: a field/m],
-    ['one of a mount', pod(container({ volumeMounts: [{ name: 'v', mountPath: '/v', warp: 1 }] })), /^containers\[\]\.volumeMounts\[\]\.warp: a field/m],
+    [
+      'one of a security context',
+      pod(container({ securityContext: { cloak: true } })),
+      /^containers\[\]\.securityContext\.cloak: a field/m,
+    ],
+    [
+      'one of a mount',
+      pod(container({ volumeMounts: [{ name: 'v', mountPath: '/v', warp: 1 }] })),
+      /^containers\[\]\.volumeMounts\[\]\.warp: a field/m,
+    ],
   ];
   for (const [what, odd, loss] of cases) test(what, () => expect(judgePod(odd).loses.join('\n')).toMatch(loss));
   test('restarts so far', () => {
-    const restarted = { ...pod(), status: { phase: 'Running', containerStatuses: [{ name: 'main', restartCount: 3, state: { running: {} } }] } };
+    const restarted = {
+      ...pod(),
+      status: { phase: 'Running', containerStatuses: [{ name: 'main', restartCount: 3, state: { running: {} } }] },
+    };
     expect(judgePod(restarted).loses.join()).toContain('restart count of container main (3)');
   });
   test('unless Liqo is told to hand it on', () => {
     const annotations = { 'liqo.io/anti-affinity-preset': 'propagate', 'liqo.io/api-server-support': 'remote' };
-    expect(judgePod(pod({ affinity: { podAntiAffinity: {} }, serviceAccountName: 'robot' }, { annotations })).loses).toEqual(judgePod(pod()).loses);
+    expect(judgePod(pod({ affinity: { podAntiAffinity: {} }, serviceAccountName: 'robot' }, { annotations })).loses).toEqual(
+      judgePod(pod()).loses,
+    );
   });
 });
 
 describe('two nodes fit', () => {
-  const node = { architecture: 'x64', kernel: '6.1', cgroupVersion: 2, cpuFlags: ['avx2', 'sse4_2'], runtime: '/usr/bin/runc', runtimeVersion: 'runc version 1.3.6' } as const;
+  const node = {
+    architecture: 'x64',
+    kernel: '6.1',
+    cgroupVersion: 2,
+    cpuFlags: ['avx2', 'sse4_2'],
+    runtime: '/usr/bin/runc',
+    runtimeVersion: 'runc version 1.3.6',
+  } as const;
   test('when the target has all that the source has', () => {
     expect(nodeDifferences(node, { ...node, kernel: '6.18', cpuFlags: ['avx2', 'sse4_2', 'avx512f'] })).toEqual([]);
   });

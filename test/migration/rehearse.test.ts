@@ -50,7 +50,9 @@ test('every write of a migration is sent, and each with dryRun=All', async () =>
   expect(writes.filter((one) => !isDry(one))).toEqual([]);
   const pods = '/api/v1/namespaces/demo/pods';
   const shadowPods = '/apis/offloading.liqo.io/v1beta1/namespaces/demo/shadowpods';
-  expect(writes.map(({ method, path, body }) => `${method} ${path} ${(JSON.parse(body) as Partial<Pod>).metadata?.name ?? ''}`.trim())).toEqual([
+  expect(
+    writes.map(({ method, path, body }) => `${method} ${path} ${(JSON.parse(body) as Partial<Pod>).metadata?.name ?? ''}`.trim()),
+  ).toEqual([
     `POST ${pods} kubectl-migrate-rehearsal-source`,
     `POST ${pods} kubectl-migrate-rehearsal-target`,
     'POST /api/v1/namespaces/demo/serviceaccounts/default/token',
@@ -65,9 +67,13 @@ test('every write of a migration is sent, and each with dryRun=All', async () =>
 
 test('what the servers refuse is in the way, in their words', async () => {
   write = ({ method }, response) =>
-    method === 'DELETE' ? refuse(response, 403, 'Forbidden', 'pods "web-0" is forbidden: not on Fridays') : refuse(response, 409, 'AlreadyExists', 'pods "x" already exists');
+    method === 'DELETE'
+      ? refuse(response, 403, 'Forbidden', 'pods "web-0" is forbidden: not on Fridays')
+      : refuse(response, 409, 'AlreadyExists', 'pods "x" already exists');
   peer.answer(({ method, path }, response) =>
-    method === 'POST' && path.endsWith('/shadowpods') ? refuse(response, 403, 'Forbidden', 'admission webhook "shadowpod.validate.liqo.io" denied the request: quota') : json(response, {}),
+    method === 'POST' && path.endsWith('/shadowpods')
+      ? refuse(response, 403, 'Forbidden', 'admission webhook "shadowpod.validate.liqo.io" denied the request: quota')
+      : json(response, {}),
   );
   const { blocks } = await rehearsal();
   expect(blocks.map(({ reason }) => reason)).toEqual([

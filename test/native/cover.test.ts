@@ -67,7 +67,9 @@ test('a call of the runtime takes the mount away by itself when no pod is awaite
 
 test('a node whose folder of ours was removed from under the mount has its runtime back with the next call', async () => {
   await copyFile('/bin/echo', runtime);
-  const result = await onNode(`${shim} cover ${runtime}; rm -r ${nodeDir}; ${runtime} list; grep -c ' ${runtime} ' /proc/self/mountinfo || true`);
+  const result = await onNode(
+    `${shim} cover ${runtime}; rm -r ${nodeDir}; ${runtime} list; grep -c ' ${runtime} ' /proc/self/mountinfo || true`,
+  );
   expect(result).toMatchObject({ code: 0, stdout: 'list\n0\n' });
 });
 

@@ -11,8 +11,21 @@ let hands = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hands-'));
   hands = join(folder, 'hands');
-  await must(['gcc', '-std=c11', '-D_GNU_SOURCE', '-O1', '-Wall', '-Wextra', '-Werror', `-DNODE_DIR="${join(folder, 'node')}"`, '-o', hands, join(native, 'hands.c')]);
-  const program = '#include <stdio.h>\nint main(int n, char **v) { FILE *f = fopen(v[n - 1], "r"); int c; while (f && (c = getc(f)) != EOF) putchar(c); return !f; }';
+  await must([
+    'gcc',
+    '-std=c11',
+    '-D_GNU_SOURCE',
+    '-O1',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    `-DNODE_DIR="${join(folder, 'node')}"`,
+    '-o',
+    hands,
+    join(native, 'hands.c'),
+  ]);
+  const program =
+    '#include <stdio.h>\nint main(int n, char **v) { FILE *f = fopen(v[n - 1], "r"); int c; while (f && (c = getc(f)) != EOF) putchar(c); return !f; }';
   await writeFile(join(folder, 'show.c'), program);
   await must(['gcc', '-static', '-o', join(folder, 'show'), join(folder, 'show.c')]);
 }, 60_000);
@@ -32,12 +45,15 @@ test('a tool in its jail reads the files of its folder', async () => {
   expect(await onNode(`exec ${hands} jail /proc ${jail} ./show file`)).toMatchObject({ code: 0, stdout: 'mine' });
 });
 
-test.each(['../../../../../../etc/hostname', '/etc/hostname', '/proc/1/root/etc/hostname'])('nothing leads a tool out of its jail, not a link to %s', async (target) => {
-  const jail = await mkdtemp(join(folder, 'jail-'));
-  await copyFile(join(folder, 'show'), join(jail, 'show'));
-  await symlink(target, join(jail, 'link'));
-  await mkdir(join(jail, 'etc'));
-  const result = await onNode(`exec ${hands} jail /proc ${jail} ./show link`);
-  expect(result).toMatchObject({ code: 1, stdout: '' });
-  expect(await onNode(`exec ${hands} jail /proc ${jail} ./show ${target}`)).toMatchObject({ code: 1, stdout: '' });
-});
+test.each(['../../../../../../etc/hostname', '/etc/hostname', '/proc/1/root/etc/hostname'])(
+  'nothing leads a tool out of its jail, not a link to %s',
+  async (target) => {
+    const jail = await mkdtemp(join(folder, 'jail-'));
+    await copyFile(join(folder, 'show'), join(jail, 'show'));
+    await symlink(target, join(jail, 'link'));
+    await mkdir(join(jail, 'etc'));
+    const result = await onNode(`exec ${hands} jail /proc ${jail} ./show link`);
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(await onNode(`exec ${hands} jail /proc ${jail} ./show ${target}`)).toMatchObject({ code: 1, stdout: '' });
+  },
+);

@@ -13,7 +13,17 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'shim-identify-'));
   program = join(folder, 'selftest');
   // Any read or write outside of bounds, and anything undefined, ends the program with an error.
-  const flags = ['-std=c11', '-D_GNU_SOURCE', '-g', '-O1', '-Wall', '-Wextra', '-Werror', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+  const flags = [
+    '-std=c11',
+    '-D_GNU_SOURCE',
+    '-g',
+    '-O1',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-fsanitize=address,undefined',
+    '-fno-sanitize-recover=all',
+  ];
   await must(['gcc', ...flags, '-o', program, join(native, 'identify.c'), join(native, 'selftest.c')]);
 }, 60_000);
 
@@ -38,7 +48,10 @@ const keys = {
  */
 function expected(text: string): string {
   const { annotations } = JSON.parse(text) as { annotations?: unknown };
-  const given = (typeof annotations === 'object' && annotations !== null && !Array.isArray(annotations) ? annotations : {}) as Record<string, unknown>;
+  const given = (typeof annotations === 'object' && annotations !== null && !Array.isArray(annotations) ? annotations : {}) as Record<
+    string,
+    unknown
+  >;
   const found: Record<string, string> = {};
   for (const [key, name] of Object.entries(keys)) {
     const value = Object.hasOwn(given, key) ? given[key] : '';
@@ -64,16 +77,52 @@ async function identify(texts: readonly string[]): Promise<string[]> {
   return (await must([program], { input })).split('\n').slice(0, -1);
 }
 
-const hostile = ['"', '\\', '\\"', '":"', '{', '}}', '[', ']', '","annotations":{"io.kubernetes.cri.sandbox-name":"web-0"},"', 'io.kubernetes.cri.sandbox-name', 'annotations', 'x'.repeat(300), '\0', 'ü\n', '\u2028'];
+const hostile = [
+  '"',
+  '\\',
+  '\\"',
+  '":"',
+  '{',
+  '}}',
+  '[',
+  ']',
+  '","annotations":{"io.kubernetes.cri.sandbox-name":"web-0"},"',
+  'io.kubernetes.cri.sandbox-name',
+  'annotations',
+  'x'.repeat(300),
+  '\0',
+  'ü\n',
+  '\u2028',
+];
 const anyText = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('container', 'sandbox', 'web-0', 'demo', '', ...hostile));
 const name = fc.constantFrom('container', 'sandbox', 'web-0', 'demo', 'main', '1234-abcd', '');
-const wanted = fc.tuple(fc.constantFrom(...Object.keys(keys)), fc.oneof({ weight: 20, arbitrary: name }, { weight: 1, arbitrary: anyText }));
+const wanted = fc.tuple(
+  fc.constantFrom(...Object.keys(keys)),
+  fc.oneof({ weight: 20, arbitrary: name }, { weight: 1, arbitrary: anyText }),
+);
 const other = fc.tuple(anyText, fc.oneof({ weight: 5, arbitrary: anyText }, { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) }));
-const annotations = fc.uniqueArray(fc.oneof(wanted, other), { maxLength: 12, selector: ([key]) => key })
-  .chain((members) => fc.constantFrom({}, { 'io.kubernetes.cri.container-type': 'container' }, { 'io.kubernetes.cri-o.ContainerType': 'container' }).map((type) => ({ ...type, ...Object.fromEntries(members) })));
+const annotations = fc
+  .uniqueArray(fc.oneof(wanted, other), { maxLength: 12, selector: ([key]) => key })
+  .chain((members) =>
+    fc
+      .constantFrom({}, { 'io.kubernetes.cri.container-type': 'container' }, { 'io.kubernetes.cri-o.ContainerType': 'container' })
+      .map((type) => ({ ...type, ...Object.fromEntries(members) })),
+  );
 /** What a pod's user has a hand in lies before and behind, with annotations of its own somewhere below. */
-const document = fc.record({ process: fc.jsonValue({ maxDepth: 3 }), decoy: fc.record({ annotations }), list: fc.array(fc.record({ annotations })), annotations, linux: fc.dictionary(anyText, fc.jsonValue({ maxDepth: 2 })) }, { requiredKeys: [] });
-const config = fc.tuple(document, fc.constantFrom(undefined, 1, '\t')).map(([value, indent]) => JSON.stringify(value, null, indent)).filter((text) => text.isWellFormed());
+const document = fc.record(
+  {
+    process: fc.jsonValue({ maxDepth: 3 }),
+    decoy: fc.record({ annotations }),
+    list: fc.array(fc.record({ annotations })),
+    annotations,
+    linux: fc.dictionary(anyText, fc.jsonValue({ maxDepth: 2 })),
+  },
+  { requiredKeys: [] },
+);
+const config = fc
+  .tuple(document, fc.constantFrom(undefined, 1, '\t'))
+  .map(([value, indent]) => JSON.stringify(value, null, indent))
+  .filter((text) => text.isWellFormed());
 
 test('reads 5,000 configurations as JavaScript does, whatever their users have put into them', async () => {
   const texts = fc.sample(config, { numRuns: 5_000, seed: 1 });
@@ -83,17 +132,22 @@ test('reads 5,000 configurations as JavaScript does, whatever their users have p
   expect(answers.filter((answer) => answer.startsWith('1 ')).length).toBeGreaterThan(500);
 });
 
-test('takes a configuration that is cut off for nobody\'s', async () => {
-  const cut = fc.tuple(config, fc.nat()).map(([text, at]) => text.slice(0, at % text.length)).filter((text) => text.isWellFormed());
+test("takes a configuration that is cut off for nobody's", async () => {
+  const cut = fc
+    .tuple(config, fc.nat())
+    .map(([text, at]) => text.slice(0, at % text.length))
+    .filter((text) => text.isWellFormed());
   const texts = fc.sample(cut, { numRuns: 5_000, seed: 2 });
   expect(new Set(await identify(texts))).toEqual(new Set(['-']));
 });
 
 test('stays within its bounds with anything at all', async () => {
-  const garbled = fc.tuple(config, fc.nat(), fc.nat(), fc.constantFrom('', ',', '}', '"', '\\', '{', '0', ' ', ':', '\0')).map(([text, cut, at, put]) => {
-    const position = at % (text.length + 1);
-    return `${text.slice(0, position)}${put}${text.slice(position + (cut % 3))}`;
-  });
+  const garbled = fc
+    .tuple(config, fc.nat(), fc.nat(), fc.constantFrom('', ',', '}', '"', '\\', '{', '0', ' ', ':', '\0'))
+    .map(([text, cut, at, put]) => {
+      const position = at % (text.length + 1);
+      return `${text.slice(0, position)}${put}${text.slice(position + (cut % 3))}`;
+    });
   const texts = fc.sample(garbled, { numRuns: 5_000, seed: 3 });
   expect(await identify([...texts, '', '"', '\\', '{"', '{"\\', `{"a":${'['.repeat(100_000)}`])).toHaveLength(texts.length + 6);
 });

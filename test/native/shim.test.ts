@@ -24,7 +24,17 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'shim-'));
   nodeDir = join(folder, 'node');
   const sources = shimSources.map((name) => join(native, name));
-  const flags = ['-std=c11', '-D_GNU_SOURCE', '-g', '-O1', '-Wall', '-Wextra', '-Werror', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+  const flags = [
+    '-std=c11',
+    '-D_GNU_SOURCE',
+    '-g',
+    '-O1',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-fsanitize=address,undefined',
+    '-fno-sanitize-recover=all',
+  ];
   await must(['gcc', ...flags, `-DNODE_DIR="${nodeDir}"`, '-o', join(folder, 'runc'), ...sources]);
 }, 60_000);
 
@@ -46,7 +56,11 @@ afterAll(async () => rm(folder, { recursive: true, force: true }));
 async function call(args: readonly string[], env: Record<string, string> = {}): Promise<RunResult & { record: string[] }> {
   const record = join(folder, 'record');
   await rm(record, { force: true });
-  const child = spawn(join(folder, 'runc'), args, { argv0: 'runc', cwd: join(folder, 'bundle'), env: { PATH: process.env['PATH'] ?? '', RECORD: record, ASAN_OPTIONS: 'detect_leaks=0', ...env } });
+  const child = spawn(join(folder, 'runc'), args, {
+    argv0: 'runc',
+    cwd: join(folder, 'bundle'),
+    env: { PATH: process.env['PATH'] ?? '', RECORD: record, ASAN_OPTIONS: 'detect_leaks=0', ...env },
+  });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const code = await new Promise<number>((resolve) => child.once('close', (exit) => resolve(exit ?? 1)));
@@ -89,7 +103,8 @@ async function awaitPod(onLine: (line: string, socket: Socket) => void, secondsL
 }
 
 const create = ['--root', '/r', '--log', 'LOG', '--systemd-cgroup', 'create', '--bundle', 'BUNDLE', '--pid-file', 'PID', 'c0ffee'];
-const createCall = (): string[] => create.map((word) => ({ LOG: join(folder, 'log.json'), BUNDLE: join(folder, 'bundle'), PID: join(folder, 'pid') })[word] ?? word);
+const createCall = (): string[] =>
+  create.map((word) => ({ LOG: join(folder, 'log.json'), BUNDLE: join(folder, 'bundle'), PID: join(folder, 'pid') })[word] ?? word);
 
 test('every other call goes to the real runtime, with its words and its exit code', async () => {
   const words = ['--root', '/x y', 'exec', '--process=/p', '-d', '', 'id', '--', '-t'];
@@ -114,7 +129,8 @@ test('sandboxes, and containers of other pods, go through while a pod is awaited
 test('create of an awaited container becomes the restore that the agent tells, and start of a restored one does nothing', async () => {
   await bundleOf('container');
   const lines = await awaitPod((line, socket) => {
-    if (line.startsWith('create')) socket.write('restore\t1\tFROM_AGENT=yes it is\trunc\t--systemd-cgroup\trestore\t--image-path\t/images of it\tc0ffee\n');
+    if (line.startsWith('create'))
+      socket.write('restore\t1\tFROM_AGENT=yes it is\trunc\t--systemd-cgroup\trestore\t--image-path\t/images of it\tc0ffee\n');
     setTimeout(() => socket.write('created\n'), 100);
   });
   await writeFile(join(nodeDir, 'real/runc'), recorder.replace('exit', 'sleep 1\nexit'));
@@ -133,7 +149,9 @@ test('create of an awaited container becomes the restore that the agent tells, a
 
 test('a restore that fails before it was answered fails the create, in the words of the agent', async () => {
   await bundleOf('container');
-  const lines = await awaitPod((line, socket) => socket.write(line.startsWith('create') ? 'restore\t0\trunc\trestore\n' : 'fail\tno such page\n'));
+  const lines = await awaitPod((line, socket) =>
+    socket.write(line.startsWith('create') ? 'restore\t0\trunc\trestore\n' : 'fail\tno such page\n'),
+  );
   const { code, stderr } = await call(createCall(), { REAL_EXIT: '3' });
   expect({ code, stderr }).toEqual({ code: 1, stderr: 'kubectl migrate: no such page\n' });
   await expect.poll(() => lines.at(-1)).toBe('exited\tc0ffee\t3');
@@ -187,8 +205,16 @@ test('the hook lets CRIU go on only when the agent says so', async () => {
   await symlink(join(folder, 'runc'), hook);
   const lines = await awaitPod((line, socket) => (line.includes('good') ? socket.write('ok\n') : socket.destroy()));
   const ask = async (action: string, container: string): Promise<number> => {
-    const env = { CRTOOLS_SCRIPT_ACTION: action, CRTOOLS_INIT_PID: '99', KUBECTL_MIGRATE_SOCKET: awaited(), KUBECTL_MIGRATE_CONTAINER: container };
-    const child = spawn(hook, { argv0: hook, env: { ...env, KUBECTL_MIGRATE_DEADLINE: String(Math.floor(Date.now() / 1000) + 30), ASAN_OPTIONS: 'detect_leaks=0' } });
+    const env = {
+      CRTOOLS_SCRIPT_ACTION: action,
+      CRTOOLS_INIT_PID: '99',
+      KUBECTL_MIGRATE_SOCKET: awaited(),
+      KUBECTL_MIGRATE_CONTAINER: container,
+    };
+    const child = spawn(hook, {
+      argv0: hook,
+      env: { ...env, KUBECTL_MIGRATE_DEADLINE: String(Math.floor(Date.now() / 1000) + 30), ASAN_OPTIONS: 'detect_leaks=0' },
+    });
     return await new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)));
   };
   expect(await ask('network-unlock', 'bad')).toBe(0);

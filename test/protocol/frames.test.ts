@@ -22,13 +22,24 @@ const open: PeerMessage = { type: 'open', file: 3, container: 'main', kind: 'ima
 
 test('messages and data come out as they went in, however the stream is cut', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ minLength: 1, maxLength: 5000 }), fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1 }), (bytes, sizes) => {
-      const body = Buffer.from(bytes);
-      const stream = Buffer.concat([messageFrame(open), dataFrameHead(3, body.length), body, messageFrame({ type: 'commit' }), dataFrameHead(3, body.length), body]);
-      const { messages, data } = read(stream, sizes);
-      expect(messages).toEqual([open, { type: 'commit' }]);
-      expect(data.get(3)?.equals(Buffer.concat([body, body]))).toBe(true);
-    }),
+    fc.property(
+      fc.uint8Array({ minLength: 1, maxLength: 5000 }),
+      fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1 }),
+      (bytes, sizes) => {
+        const body = Buffer.from(bytes);
+        const stream = Buffer.concat([
+          messageFrame(open),
+          dataFrameHead(3, body.length),
+          body,
+          messageFrame({ type: 'commit' }),
+          dataFrameHead(3, body.length),
+          body,
+        ]);
+        const { messages, data } = read(stream, sizes);
+        expect(messages).toEqual([open, { type: 'commit' }]);
+        expect(data.get(3)?.equals(Buffer.concat([body, body]))).toBe(true);
+      },
+    ),
   );
 });
 

@@ -3,7 +3,12 @@ import { expect, test } from 'vitest';
 import { RemoteError, RpcClient, serveCalls } from '../../src/protocol/rpc.ts';
 
 /** A client and a server of calls, joined by two pipes. */
-function joined(handle: Parameters<typeof serveCalls>[1]): { client: RpcClient; events: unknown[]; hangUp: () => void; served: Promise<void> } {
+function joined(handle: Parameters<typeof serveCalls>[1]): {
+  client: RpcClient;
+  events: unknown[];
+  hangUp: () => void;
+  served: Promise<void>;
+} {
   const there = new PassThrough();
   const back = new PassThrough();
   const events: unknown[] = [];

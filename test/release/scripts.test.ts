@@ -9,7 +9,11 @@ test('a script that is required twice runs once, and both get the same of it', (
   };
   const seen = globalThis as unknown as { loaded: string[]; users: string[] };
   Object.assign(seen, { loaded: [], users: [] });
-  runScript(programScript, (name) => new Script(wrapped(texts[name])), (name: string) => process.getBuiltinModule(name));
+  runScript(
+    programScript,
+    (name) => new Script(wrapped(texts[name])),
+    (name: string) => process.getBuiltinModule(name),
+  );
   expect(seen.loaded).toEqual(['library']);
   expect(seen.users).toEqual(['first', 'second']);
 });

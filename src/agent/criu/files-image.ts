@@ -21,7 +21,7 @@ export interface SocketChanges {
  */
 export function rewireSockets(image: Buffer, changes: SocketChanges): Buffer {
   const parts: Buffer[] = [image.subarray(0, 8)];
-  for (let at = 8; at < image.length; ) {
+  for (let at = 8; at < image.length;) {
     const size = image.readUInt32LE(at);
     const entry = image.subarray(at + 4, at + 4 + size);
     if (entry.length !== size) throw new Error('files.img ends in the middle of an entry');

@@ -11,5 +11,10 @@ export async function firstError(logFile: string): Promise<string | undefined> {
   return text
     .split('\n')
     .filter((line) => line.includes('Error (') && !/RLIMIT_NOFILE|recv req error/.test(line))
-    .map((line) => line.replace(/^\(\d+\.\d+\)\s*/, '').replace(/^\s*\d+:\s*/, '').trim())[0];
+    .map((line) =>
+      line
+        .replace(/^\(\d+\.\d+\)\s*/, '')
+        .replace(/^\s*\d+:\s*/, '')
+        .trim(),
+    )[0];
 }

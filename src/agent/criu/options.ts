@@ -18,5 +18,8 @@ export function sharedFlags(manageCgroupsMode: 'soft' | 'ignore'): string[] {
 
 /** The environment in which runc finds our CRIU, and CRIU its tar (native/tar.c), before anything that the node has. */
 export function criuEnvironment(configFile: string): Record<string, string> {
-  return { PATH: `${nodeDir}/tools/criu:${nodeDir}/tools/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`, CRIU_CONFIG_FILE: configFile };
+  return {
+    PATH: `${nodeDir}/tools/criu:${nodeDir}/tools/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+    CRIU_CONFIG_FILE: configFile,
+  };
 }

@@ -52,7 +52,14 @@ export async function sendTree(link: PeerLink, stage: 'base' | 'last', tree: Tre
 async function emptiedFolders(tree: Tree): Promise<string[]> {
   if (!tree.isOverlay) return [];
   const attribute = /^(?:trusted|user)\.overlay\.opaque="y"$/;
-  const { stdout } = await runJailed(tree.folder, ['getfattr', '--recursive', '--no-dereference', '--dump', '--match=overlay\\.opaque$', '.']);
+  const { stdout } = await runJailed(tree.folder, [
+    'getfattr',
+    '--recursive',
+    '--no-dereference',
+    '--dump',
+    '--match=overlay\\.opaque$',
+    '.',
+  ]);
   return stdout
     .split('\n\n')
     .map((block) => block.split('\n'))

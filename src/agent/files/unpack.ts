@@ -47,7 +47,10 @@ function innerPaths(value: unknown): string[] {
   if (!Array.isArray(value)) throw new Error('a list of removed files is no list');
   return value.map((path: unknown) => {
     const isInner =
-      typeof path === 'string' && !path.includes('\0') && !path.startsWith('/') && path.split('/').every((part) => !['', '.', '..'].includes(part));
+      typeof path === 'string' &&
+      !path.includes('\0') &&
+      !path.startsWith('/') &&
+      path.split('/').every((part) => !['', '.', '..'].includes(part));
     if (!isInner) throw new Error(`a removed file has no plain path: ${JSON.stringify(path)?.slice(0, 80)}`);
     return path;
   });

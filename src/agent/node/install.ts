@@ -73,7 +73,14 @@ export async function uninstall(migration: string): Promise<void> {
   await rename(onHost(nodeDir), onHost(gone)).catch(() => undefined);
   // Another migration came between the test and this: it gets its folder back, unless it has begun anew already.
   const cameBetween = existsSync(onHost(`${gone}${migrationsDir.slice(nodeDir.length)}`));
-  if (cameBetween && (await rename(onHost(gone), onHost(nodeDir)).then(() => true, () => false))) return;
+  if (
+    cameBetween &&
+    (await rename(onHost(gone), onHost(nodeDir)).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return;
   forgetKernel(gone);
   await rm(onHost(gone), { recursive: true, force: true });
 }

@@ -27,7 +27,8 @@ export class PeerLink {
     const reader = new FrameReader((message) => message.type === 'alive' || onMessage(message), onData);
     let silentBeats = 0;
     const heart = setInterval(() => {
-      if (++silentBeats > mostSilentBeats) socket.destroy(new Error(`nothing came from the other agent for ${(mostSilentBeats * beatMs) / 1000} s`));
+      if (++silentBeats > mostSilentBeats)
+        socket.destroy(new Error(`nothing came from the other agent for ${(mostSilentBeats * beatMs) / 1000} s`));
       this.send({ type: 'alive' });
     }, beatMs);
     socket.on('data', (chunk: Buffer) => {
@@ -130,4 +131,3 @@ export async function connectToPeer(host: string, port: number, key: string, dea
     });
   });
 }
-

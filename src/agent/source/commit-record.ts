@@ -65,7 +65,10 @@ function write(file: number, record: { decision: Decision; migration: string; po
 export function handedOverBy(podUid: string): string | undefined {
   return readdirSync(onHost(migrationsDir)).find((migration) => {
     try {
-      const { decision, pod } = JSON.parse(readFileSync(onHost(`${stagingDir(migration)}/decision`), 'utf8')) as { decision: Decision; pod: string };
+      const { decision, pod } = JSON.parse(readFileSync(onHost(`${stagingDir(migration)}/decision`), 'utf8')) as {
+        decision: Decision;
+        pod: string;
+      };
       return decision === 'committed' && pod === podUid;
     } catch {
       return false; // nothing was decided there

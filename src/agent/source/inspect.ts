@@ -29,7 +29,13 @@ export async function inspect(pod: SourcePod): Promise<Inspection> {
 function frozenFindings(container: NodeContainer, handedOver: string | undefined): Finding[] {
   if (!isFrozen(container) && !isParentFrozen(container)) return [];
   if (handedOver !== undefined) {
-    return [{ container: container.name, reason: `migration ${handedOver} has handed it over to the peer for good`, hint: 'never thaw it: it runs at the peer; that migration told how to finish by hand' }];
+    return [
+      {
+        container: container.name,
+        reason: `migration ${handedOver} has handed it over to the peer for good`,
+        hint: 'never thaw it: it runs at the peer; that migration told how to finish by hand',
+      },
+    ];
   }
   return [{ container: container.name, reason: 'it is frozen already, by somebody else', hint: 'thaw it first' }];
 }
@@ -40,7 +46,11 @@ const impossible: readonly { readonly link: RegExp; readonly reason: string; rea
     reason: 'it uses io_uring, which CRIU cannot dump (checkpoint-restore/criu issue 2131)',
     hint: 'start it with seccompProfile RuntimeDefault (which forbids io_uring; Node.js and others then do without)',
   },
-  { link: /^anon_inode:\[userfaultfd\]$/, reason: 'it uses userfaultfd, which CRIU cannot dump', hint: 'switch that feature of the program off' },
+  {
+    link: /^anon_inode:\[userfaultfd\]$/,
+    reason: 'it uses userfaultfd, which CRIU cannot dump',
+    hint: 'switch that feature of the program off',
+  },
   { link: /^anon_inode:\[perf_event\]$/, reason: 'it holds a performance counter, which CRIU cannot dump', hint: 'stop the profiler' },
   { link: /^\/dev\/(kvm|fuse|nvidia|dri|vfio)/, reason: 'it holds a device, whose state CRIU cannot dump', hint: 'close the device first' },
 ];
@@ -94,7 +104,9 @@ function openFiles(pid: number): string[] {
 
 function memoryOf(pid: number): number {
   const rollup = read(`${hostProc}/${pid}/smaps_rollup`);
-  const kilobytes = ['Private_Dirty', 'Shared_Dirty', 'Swap'].map((key) => Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0));
+  const kilobytes = ['Private_Dirty', 'Shared_Dirty', 'Swap'].map((key) =>
+    Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0),
+  );
   return sum(kilobytes) * 1024;
 }
 

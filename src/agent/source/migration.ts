@@ -193,7 +193,10 @@ export class SourceMigration {
       this.#requireWanted();
       await dump.run();
     };
-    const running = dumps.map((dump) => ({ ...dump, finished: limit(async () => timed(this.#tell, 'dump', dump.container, async () => start(dump))) }));
+    const running = dumps.map((dump) => ({
+      ...dump,
+      finished: limit(async () => timed(this.#tell, 'dump', dump.container, async () => start(dump))),
+    }));
     this.#dumping = Promise.allSettled(running.map(({ finished }) => finished));
     return running;
   }
@@ -239,7 +242,11 @@ async function freezeTogether(containers: readonly NodeContainer[]): Promise<voi
     if (!strange && !spawning) return;
     for (const container of containers) thaw(container);
     if (attempt === freezeAttempts) {
-      throw new Error(strange ? `a process started by exec does not leave container ${strange.name}` : `container ${spawning?.name} is starting other programs all the time (vfork)`);
+      throw new Error(
+        strange
+          ? `a process started by exec does not leave container ${strange.name}`
+          : `container ${spawning?.name} is starting other programs all the time (vfork)`,
+      );
     }
     // Not in step with what goes on in there.
     await delay(strange ? 50 : 1 + Math.random() * 20);

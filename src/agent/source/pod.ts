@@ -15,7 +15,9 @@ export interface SourcePod {
 
 /** @throws Error when a container is not there, not of that pod, or keeps its files in a way that we cannot read */
 export async function findPod(pod: PodOnNode): Promise<SourcePod> {
-  const containers = await Promise.all(pod.containers.map(async ({ name, id }) => findContainer(plainSegment(name, 'container'), id, pod.uid)));
+  const containers = await Promise.all(
+    pod.containers.map(async ({ name, id }) => findContainer(plainSegment(name, 'container'), id, pod.uid)),
+  );
   const [first] = containers;
   if (!first) throw new Error('the pod has no containers');
   const volumes = podVolumesDir(first.spec, pod.uid);

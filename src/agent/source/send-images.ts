@@ -44,7 +44,10 @@ export async function sendImages(link: PeerLink, dumps: readonly RunningDump[], 
   }
 }
 
-async function firstThat(folders: readonly ImageFolder[], moves: (folder: ImageFolder) => Promise<boolean>): Promise<ImageFolder | undefined> {
+async function firstThat(
+  folders: readonly ImageFolder[],
+  moves: (folder: ImageFolder) => Promise<boolean>,
+): Promise<ImageFolder | undefined> {
   for (const folder of folders) if (await moves(folder)) return folder;
   return undefined;
 }

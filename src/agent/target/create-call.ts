@@ -21,7 +21,15 @@ export function readCreateCall(words: readonly string[], verb: number): CreateCa
   return {
     bundle,
     pidFile: optionOf(words, verb, ['pid-file']),
-    asRestore: (options) => [...words.slice(0, verb), 'restore', ...options, '--bundle', bundle, ...(console === undefined ? [] : ['--console-socket', console]), id],
+    asRestore: (options) => [
+      ...words.slice(0, verb),
+      'restore',
+      ...options,
+      '--bundle',
+      bundle,
+      ...(console === undefined ? [] : ['--console-socket', console]),
+      id,
+    ],
   };
 }
 

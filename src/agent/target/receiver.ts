@@ -49,7 +49,7 @@ export class Receiver {
   onData(number: number, data: Buffer): void {
     const file = this.#open.get(number);
     if (!file) throw new Error('data of a file that was not opened');
-    for (let at = 0; at < data.length; ) at += writeSync(file.fd, data, at);
+    for (let at = 0; at < data.length;) at += writeSync(file.fd, data, at);
     file.size += data.length;
     file.sum = crc32(data, file.sum);
     this.#bytes += data.length;
@@ -77,13 +77,15 @@ export class Receiver {
     if (!file) throw new Error('the end of a file that was not opened');
     this.#open.delete(number);
     closeSync(file.fd);
-    if (file.size !== size || file.sum !== sum) throw new Error(`${file.container}/${file.name} came damaged: ${file.size} of ${size} bytes, or another checksum`);
+    if (file.size !== size || file.sum !== sum)
+      throw new Error(`${file.container}/${file.name} came damaged: ${file.size} of ${size} bytes, or another checksum`);
   }
 
   #requireClosed(container: string, isWanted: (name: string) => boolean): void {
     if (!this.#containers.has(container)) throw new Error(`the checkpoint of an unknown container ${container}`);
     for (const { container: owner, name } of this.#open.values()) {
-      if (owner === wholePod || (owner === container && isWanted(name))) throw new Error(`${owner}/${name} is not complete, but is said to be`);
+      if (owner === wholePod || (owner === container && isWanted(name)))
+        throw new Error(`${owner}/${name} is not complete, but is said to be`);
     }
   }
 

@@ -45,7 +45,10 @@ export async function prepareRestore(
 /** The new pod's addresses, read in its network namespace: nobody else knows them this early. */
 async function podAddresses(create: HeldCreate): Promise<Buffer[]> {
   const pid = containerPid(runcRoot, sandboxOf(await readSpec(create.bundle)));
-  return [...ipv4Addresses(readFileSync(`${hostProc}/${pid}/net/fib_trie`, 'utf8')), ...ipv6Addresses(read(`${hostProc}/${pid}/net/if_inet6`))];
+  return [
+    ...ipv4Addresses(readFileSync(`${hostProc}/${pid}/net/fib_trie`, 'utf8')),
+    ...ipv6Addresses(read(`${hostProc}/${pid}/net/if_inet6`)),
+  ];
 }
 
 /** Local addresses of a routing trie (/proc/net/fib_trie): the lines before `/32 host LOCAL`. */

@@ -18,7 +18,9 @@ const longestAbout = 120;
  * read as it stands is left out, and descriptions lose everything that could steer a terminal.
  */
 export function answerText(candidates: readonly Candidate[], directive: number): string {
-  const lines = candidates.filter(({ value }) => plain.test(value)).map(({ value, about = '' }) => (about === '' ? value : `${value}\t${harmless(about)}`));
+  const lines = candidates
+    .filter(({ value }) => plain.test(value))
+    .map(({ value, about = '' }) => (about === '' ? value : `${value}\t${harmless(about)}`));
   return [...new Set(lines), `:${directive}`, ''].join('\n');
 }
 

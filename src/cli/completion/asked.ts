@@ -26,15 +26,21 @@ export interface Asked {
 
 type Place = Pick<Asked, 'known' | 'source' | 'fromShell'>;
 
-const sources: Readonly<Record<string, Source>> = { to: 'peers', namespace: 'namespaces', context: 'contexts', cluster: 'clusters', user: 'users' };
+const sources: Readonly<Record<string, Source>> = {
+  to: 'peers',
+  namespace: 'namespaces',
+  context: 'contexts',
+  cluster: 'clusters',
+  user: 'users',
+};
 const fromShell: Readonly<Record<string, 'files' | 'folders'>> = {
   'cache-dir': 'folders',
   'certificate-authority': 'files',
   'client-certificate': 'files',
   'client-key': 'files',
-  dir: 'folders',
-  kubeconfig: 'files',
-  timeline: 'files',
+  'dir': 'folders',
+  'kubeconfig': 'files',
+  'timeline': 'files',
 };
 
 /** Nobody can type it: no word of a command line holds a NUL. */
@@ -78,7 +84,13 @@ function flagWord(command: Command, word: string, given: Given): Omit<Asked, 'gi
 }
 
 /** @param names of commands that may stand here */
-function ordinaryWord(command: Command, words: readonly string[], word: string, given: Given, names: readonly Candidate[]): Omit<Asked, 'given'> {
+function ordinaryWord(
+  command: Command,
+  words: readonly string[],
+  word: string,
+  given: Given,
+  names: readonly Candidate[],
+): Omit<Asked, 'given'> {
   const takes = command.positional?.shown ?? '';
   const isMove = command === moveCommand;
   if (/\bCOMMAND\b/.test(takes) && words.length === 0) return { known: names, typed: word, before: '' };
@@ -108,11 +120,15 @@ function flagNamed(command: Command, name: string): Flag | undefined {
 }
 
 function namesOf(flags: readonly Flag[]): Candidate[] {
-  return flags.flatMap(({ name, short, text }) => [`--${name}`, ...(short ? [`-${short}`] : [])].map((value) => ({ value, about: firstSentence(text) })));
+  return flags.flatMap(({ name, short, text }) =>
+    [`--${name}`, ...(short ? [`-${short}`] : [])].map((value) => ({ value, about: firstSentence(text) })),
+  );
 }
 
 function commandNames(): Candidate[] {
-  return commands.filter(({ name, isHidden }) => name !== '' && !isHidden).map(({ name, summary }) => ({ value: name, about: summary.replace(/\.$/, '') }));
+  return commands
+    .filter(({ name, isHidden }) => name !== '' && !isHidden)
+    .map(({ name, summary }) => ({ value: name, about: summary.replace(/\.$/, '') }));
 }
 
 function firstSentence(text: string): string {

@@ -14,8 +14,18 @@ export const completionCommand: Command = {
   ],
   usage: '[--install | --uninstall] [--dir DIR]',
   flags: [
-    { name: 'dir', kind: 'string', default: '', text: 'The folder of kubectl_complete-migrate, if not that of kubectl-migrate. It has to be in PATH.' },
-    { name: 'install', kind: 'boolean', default: 'false', text: 'Make kubectl_complete-migrate. What is there under that name and was not made by this command is left alone.' },
+    {
+      name: 'dir',
+      kind: 'string',
+      default: '',
+      text: 'The folder of kubectl_complete-migrate, if not that of kubectl-migrate. It has to be in PATH.',
+    },
+    {
+      name: 'install',
+      kind: 'boolean',
+      default: 'false',
+      text: 'Make kubectl_complete-migrate. What is there under that name and was not made by this command is left alone.',
+    },
     { name: 'uninstall', kind: 'boolean', default: 'false', text: 'Remove the kubectl_complete-migrate that --install made.' },
   ],
   exitCodes: { 0: 'done', 2: 'wrong usage', 3: 'refused, nothing was touched' },

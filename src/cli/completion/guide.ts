@@ -10,15 +10,25 @@ interface Shell {
 
 /** As `kubectl completion --help` tells it. */
 const shells: Readonly<Record<string, Shell>> = {
-  bash: { now: 'source <(kubectl completion bash)', always: "echo 'source <(kubectl completion bash)' >> ~/.bashrc", needs: 'the package bash-completion' },
+  bash: {
+    now: 'source <(kubectl completion bash)',
+    always: "echo 'source <(kubectl completion bash)' >> ~/.bashrc",
+    needs: 'the package bash-completion',
+  },
   zsh: { now: 'source <(kubectl completion zsh)', always: 'kubectl completion zsh > "${fpath[1]}/_kubectl"' },
   fish: { now: 'kubectl completion fish | source', always: 'kubectl completion fish > ~/.config/fish/completions/kubectl.fish' },
-  powershell: { now: 'kubectl completion powershell | Out-String | Invoke-Expression', always: 'kubectl completion powershell >> $PROFILE' },
+  powershell: {
+    now: 'kubectl completion powershell | Out-String | Invoke-Expression',
+    always: 'kubectl completion powershell >> $PROFILE',
+  },
 };
 
 /** What `kubectl migrate completion` prints. */
 export function guideText(): string {
-  const own = Object.entries(shells).map(([shell, { now, always, needs }]) => `  # ${shell}${needs === undefined ? '' : ` (needs ${needs})`}: now, and in every later shell\n  ${now}\n  ${always}\n`);
+  const own = Object.entries(shells).map(
+    ([shell, { now, always, needs }]) =>
+      `  # ${shell}${needs === undefined ? '' : ` (needs ${needs})`}: now, and in every later shell\n  ${now}\n  ${always}\n`,
+  );
   return `kubectl's own completion can complete what follows "kubectl migrate": pods, clusters, flags and their values. It takes kubectl 1.26 or newer.
 
   # Once: make the program that kubectl asks, beside the plugin

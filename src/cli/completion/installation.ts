@@ -70,7 +70,8 @@ function program({ platform }: Surroundings): { name: string; content: string } 
 
 /** The folder, not of the file that a link there leads to: krew's is in PATH, its store is not. */
 function pluginFolder(surroundings: Surroundings): string {
-  const names = surroundings.platform === 'win32' ? ['kubectl-migrate.exe', 'kubectl-migrate.cmd', 'kubectl-migrate.bat'] : ['kubectl-migrate'];
+  const names =
+    surroundings.platform === 'win32' ? ['kubectl-migrate.exe', 'kubectl-migrate.cmd', 'kubectl-migrate.bat'] : ['kubectl-migrate'];
   const file = find(names, surroundings);
   if (file !== undefined) return join(file, '..');
   throw new MigrateError('refused', 'kubectl-migrate is in no folder of PATH', { hint: 'put it into one, or name one: --dir DIR' });

@@ -41,11 +41,17 @@ function fromKubeconfig(list: 'contexts' | 'clusters' | 'users', flags: Connecti
 async function fromCluster(source: 'pods' | 'peers' | 'namespaces', connection: KubeConnection, signal: AbortSignal): Promise<Candidate[]> {
   switch (source) {
     case 'pods':
-      return (await list<Pod>(connection, `/api/v1/namespaces/${connection.namespace}/pods`, signal)).map((pod) => candidate(pod, aboutPod(pod)));
+      return (await list<Pod>(connection, `/api/v1/namespaces/${connection.namespace}/pods`, signal)).map((pod) =>
+        candidate(pod, aboutPod(pod)),
+      );
     case 'peers':
-      return (await list<Node>(connection, '/api/v1/nodes', signal, { labelSelector: remoteClusterLabel })).map((node) => candidate(node, aboutPeer(node)));
+      return (await list<Node>(connection, '/api/v1/nodes', signal, { labelSelector: remoteClusterLabel })).map((node) =>
+        candidate(node, aboutPeer(node)),
+      );
     case 'namespaces':
-      return (await list<KubeObject>(connection, '/api/v1/namespaces', signal)).map((namespace) => candidate(namespace, aboutNamespace(namespace)));
+      return (await list<KubeObject>(connection, '/api/v1/namespaces', signal)).map((namespace) =>
+        candidate(namespace, aboutNamespace(namespace)),
+      );
   }
 }
 

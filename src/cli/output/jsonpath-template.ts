@@ -18,7 +18,18 @@ export type Operator = '==' | '!=' | '<' | '<=' | '>' | '>=';
 export type Part = { readonly text: string } | { readonly path: Path } | { readonly path: Path; readonly body: readonly Part[] };
 
 const operators: readonly string[] = ['==', '!=', '<', '<=', '>', '>='] satisfies Operator[];
-const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', a: '\u0007', b: '\b', f: '\f', v: '\v', '\\': '\\', '"': '"', "'": "'" };
+const escapes: Readonly<Record<string, string>> = {
+  'n': '\n',
+  't': '\t',
+  'r': '\r',
+  'a': '\u0007',
+  'b': '\b',
+  'f': '\f',
+  'v': '\v',
+  '\\': '\\',
+  '"': '"',
+  "'": "'",
+};
 const fieldName = /(?:\\.|[^\\\s.,[\]{}()$@=!<>"'])+/y;
 
 /**
@@ -113,7 +124,9 @@ function filter(reader: Reader): Step {
 function unexpected(reader: Reader): never {
   if (reader.isAtEnd()) return reader.fail('unclosed action');
   const identifier = reader.take(/[a-z][\w-]*/iy);
-  return reader.fail(identifier === undefined ? `unrecognized character in action: ${reader.next()}` : `unrecognized identifier ${identifier}`);
+  return reader.fail(
+    identifier === undefined ? `unrecognized character in action: ${reader.next()}` : `unrecognized identifier ${identifier}`,
+  );
 }
 
 /** Quoted text, a number, true or false. */

@@ -39,7 +39,9 @@ function stepFrom(step: Step, values: unknown[]): unknown[] {
     case 'descendants':
       return values.flatMap(descendants);
     case 'slice':
-      return values.flatMap((value) => (Array.isArray(value) ? value.slice(step.from, step.to).filter((_item, index) => index % step.by === 0) : []));
+      return values.flatMap((value) =>
+        Array.isArray(value) ? value.slice(step.from, step.to).filter((_item, index) => index % step.by === 0) : [],
+      );
     case 'union':
       return step.of.flatMap((path) => follow(path, values));
     case 'filter':

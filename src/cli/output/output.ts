@@ -9,11 +9,12 @@ const formats = [...plainFormats, ...templateFormats].toSorted();
 
 /** What each prints, for the reference. */
 export const formatTexts: Readonly<Record<(typeof plainFormats)[number] | (typeof templateFormats)[number], string>> = {
-  json: 'one JSON object: the report of a migration, the plan of a dry run, or a list of targets under `items`',
-  yaml: 'the same as YAML',
-  name: '`pod/web-0`, or `node/milan` for each target',
-  wide: 'text with more columns',
-  jsonpath: "what a template picks out, in kubectl's dialect: `jsonpath='{.frozenMs}'`, `{range .steps[*]}{.name}{\"\\n\"}{end}`, `{.items[?(@.isReady==true)].name}`",
+  'json': 'one JSON object: the report of a migration, the plan of a dry run, or a list of targets under `items`',
+  'yaml': 'the same as YAML',
+  'name': '`pod/web-0`, or `node/milan` for each target',
+  'wide': 'text with more columns',
+  'jsonpath':
+    "what a template picks out, in kubectl's dialect: `jsonpath='{.frozenMs}'`, `{range .steps[*]}{.name}{\"\\n\"}{end}`, `{.items[?(@.isReady==true)].name}`",
   'jsonpath-as-json': 'the same as JSON lists',
 };
 
@@ -39,7 +40,10 @@ export function outputOf(value: string | undefined, refuse: Refuse): Output {
   const plain = plainFormats.find((one) => one === format);
   if (plain && template === undefined) return { format: plain };
   const templated = templateFormats.find((one) => one === format);
-  if (templated) return template ? { format: templated, template: templateOf(template, refuse) } : refuse('template format specified but no template given');
+  if (templated)
+    return template
+      ? { format: templated, template: templateOf(template, refuse) }
+      : refuse('template format specified but no template given');
   const meant = closest(format, formats);
   const message = `unable to match a printer suitable for the output format "${value}", allowed formats are: ${formats.join(',')}`;
   return refuse(message, meant && `Did you mean -o ${meant}?`);

@@ -35,7 +35,8 @@ export function listedProgress(output: NodeJS.WriteStream): Progress {
         show = (message) => (task.output = message);
         const end = await Promise.race([ends.get(step)?.promise, isOver.promise]);
         if (end === 'over' || (typeof end === 'object' && end.type === 'step-failed')) throw new Error(`${step} did not come to its end`);
-        if (typeof end === 'object') task.title = `${stepTitles[step]}  ${styleText(colourOf(step), measureTexts(end.ms, end.bytes).join(', '), { stream: output })}`;
+        if (typeof end === 'object')
+          task.title = `${stepTitles[step]}  ${styleText(colourOf(step), measureTexts(end.ms, end.bytes).join(', '), { stream: output })}`;
       },
     })),
     {
@@ -75,7 +76,8 @@ export function listedProgress(output: NodeJS.WriteStream): Progress {
       if (event.type === 'notice') say(event.message);
       else if (event.type === 'step-done' || event.type === 'step-failed') ends.get(event.step)?.resolve(event);
       // A step whose end was never told is over when a later one begins.
-      else if (event.type === 'step-started') for (const step of stepNames.slice(0, stepNames.indexOf(event.step))) ends.get(step)?.resolve('unknown');
+      else if (event.type === 'step-started')
+        for (const step of stepNames.slice(0, stepNames.indexOf(event.step))) ends.get(step)?.resolve('unknown');
     },
     end: async () => {
       isOver.resolve('over');

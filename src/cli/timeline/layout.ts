@@ -84,8 +84,17 @@ function close({ timeline, from, node }: MigrationReport, frozen: Frozen): Panel
     fromMs,
     toMs,
     groups: [
-      { label: `source, ${from}`, rows: rowsBy(source, ({ name, container }) => [words[name] ?? name, container].filter(Boolean).join(' ')) },
-      { label: `target, ${node}`, rows: rowsBy(near.filter(({ side }) => side === 'target'), ({ container }) => `restore ${container ?? ''}`.trim()) },
+      {
+        label: `source, ${from}`,
+        rows: rowsBy(source, ({ name, container }) => [words[name] ?? name, container].filter(Boolean).join(' ')),
+      },
+      {
+        label: `target, ${node}`,
+        rows: rowsBy(
+          near.filter(({ side }) => side === 'target'),
+          ({ container }) => `restore ${container ?? ''}`.trim(),
+        ),
+      },
     ],
   };
 }
@@ -94,7 +103,12 @@ function rowsBy(spans: readonly TimelineSpan[], labelOf: (span: TimelineSpan) =>
   const rows = new Map<string, Bar[]>();
   for (const span of spans) {
     const { name, side, fromMs, toMs } = span;
-    const bar: Bar = { fromMs, toMs, what: `${words[name] ?? name}, ${timeText(toMs - fromMs)}`, kind: name.startsWith('await-') ? 'wait' : side === 'source' ? 'source' : 'target' };
+    const bar: Bar = {
+      fromMs,
+      toMs,
+      what: `${words[name] ?? name}, ${timeText(toMs - fromMs)}`,
+      kind: name.startsWith('await-') ? 'wait' : side === 'source' ? 'source' : 'target',
+    };
     rows.set(labelOf(span), [...(rows.get(labelOf(span)) ?? []), bar]);
   }
   return [...rows].map(([label, bars]) => ({ label, bars }));

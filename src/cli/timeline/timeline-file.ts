@@ -18,12 +18,17 @@ const textWidth = 100;
  */
 export function timelineFile(path: string, refuse: Refuse): TimelineFile {
   if (path === '-') {
-    return { write: async (report, err) => void err.write((await import('./timeline-text.ts')).timelineText(report, err.columns ?? textWidth)) };
+    return {
+      write: async (report, err) => void err.write((await import('./timeline-text.ts')).timelineText(report, err.columns ?? textWidth)),
+    };
   }
   requireWritable(path, refuse);
   return {
     write: async (report) => {
-      const content = extname(path).toLowerCase() === '.svg' ? (await import('./timeline-svg.ts')).timelineSvg(report) : (await import('./timeline-text.ts')).timelineText(report, textWidth);
+      const content =
+        extname(path).toLowerCase() === '.svg'
+          ? (await import('./timeline-svg.ts')).timelineSvg(report)
+          : (await import('./timeline-text.ts')).timelineText(report, textWidth);
       writeFileSync(path, content);
     },
   };
@@ -35,6 +40,8 @@ function requireWritable(path: string, refuse: Refuse): void {
   try {
     accessSync(file ? path : dirname(path), constants.W_OK);
   } catch (error) {
-    refuse(`invalid argument "${path}" for "--timeline" flag: it cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+    refuse(
+      `invalid argument "${path}" for "--timeline" flag: it cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+    );
   }
 }

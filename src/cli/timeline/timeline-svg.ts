@@ -25,7 +25,9 @@ export function timelineSvg(report: MigrationReport): string {
     parts.push(...drawn.parts);
     y = drawn.bottom + 44;
   }
-  parts.push(...legend.map(([kind, words], index) => `${rect(20 + index * 170, y - 11, 12, 12, colours[kind])}${text(38 + index * 170, y, words)}`));
+  parts.push(
+    ...legend.map(([kind, words], index) => `${rect(20 + index * 170, y - 11, 12, 12, colours[kind])}${text(38 + index * 170, y, words)}`),
+  );
   parts.push(text(20, y + 24, footnote, 'fill="#6a737d" font-size="11"'));
   const height = y + 44;
   return [
@@ -50,7 +52,9 @@ function drawPanel(panel: Panel, frozen: Frozen | undefined, top: number): { par
     }
   }
   const band = frozen ? [rect(x(frozen.fromMs), top, Math.max(x(frozen.toMs) - x(frozen.fromMs), 2), y - top, '#ffe9b8')] : [];
-  const bandLabel = frozen ? [text((x(frozen.fromMs) + x(frozen.toMs)) / 2, top + 15, frozen.label, 'text-anchor="middle" font-weight="600" fill="#9a6700"')] : [];
+  const bandLabel = frozen
+    ? [text((x(frozen.fromMs) + x(frozen.toMs)) / 2, top + 15, frozen.label, 'text-anchor="middle" font-weight="600" fill="#9a6700"')]
+    : [];
   return { parts: [...band, ...parts, ...bandLabel, ...axis(panel, y, x)], bottom: y + 20 };
 }
 
@@ -69,7 +73,10 @@ function axis({ fromMs, toMs }: Panel, y: number, x: (ms: number) => number): st
   const step = tick((toMs - fromMs) / 8);
   const ticks: string[] = [`<line x1="${labelWidth}" y1="${y}" x2="${width - rightMargin}" y2="${y}" stroke="#d0d7de"/>`];
   for (let ms = Math.ceil(fromMs / step) * step; ms <= toMs; ms += step) {
-    ticks.push(`<line x1="${fixed(x(ms))}" y1="${y}" x2="${fixed(x(ms))}" y2="${y + 4}" stroke="#d0d7de"/>`, text(x(ms), y + 16, `${Number((ms / 1000).toFixed(3))} s`, 'text-anchor="middle" fill="#6a737d" font-size="10"'));
+    ticks.push(
+      `<line x1="${fixed(x(ms))}" y1="${y}" x2="${fixed(x(ms))}" y2="${y + 4}" stroke="#d0d7de"/>`,
+      text(x(ms), y + 16, `${Number((ms / 1000).toFixed(3))} s`, 'text-anchor="middle" fill="#6a737d" font-size="10"'),
+    );
   }
   return ticks;
 }

@@ -17,7 +17,11 @@ export function timelineText(report: MigrationReport, width: number): string {
   const labels = panels.flatMap(({ groups }) => groups.flatMap(({ rows }) => rows.map(({ label }) => label.length)));
   const labelWidth = Math.min(36, Math.max(...labels, 0));
   const barWidth = Math.max(60, width) - labelWidth - timeWidth - 6;
-  const lines = panels.flatMap((panel) => ['', panelTitle(panel, frozen), ...panel.groups.flatMap(({ label, rows }) => groupLines(label, rows, panel, frozen, labelWidth, barWidth))]);
+  const lines = panels.flatMap((panel) => [
+    '',
+    panelTitle(panel, frozen),
+    ...panel.groups.flatMap(({ label, rows }) => groupLines(label, rows, panel, frozen, labelWidth, barWidth)),
+  ]);
   return printable(`${[title, ...lines, '', '█ works  ░ waits  ┊ the pod stands still in between', footnote].join('\n')}\n`);
 }
 
@@ -25,9 +29,19 @@ function panelTitle({ title }: Panel, frozen: Frozen | undefined): string {
   return frozen ? `${title} (${frozen.label})` : title;
 }
 
-function groupLines(label: string, rows: readonly Row[], panel: Panel, frozen: Frozen | undefined, labelWidth: number, barWidth: number): string[] {
+function groupLines(
+  label: string,
+  rows: readonly Row[],
+  panel: Panel,
+  frozen: Frozen | undefined,
+  labelWidth: number,
+  barWidth: number,
+): string[] {
   if (rows.length === 0) return [];
-  return [`${label}:`, ...rows.map((row) => `  ${cut(row.label, labelWidth).padEnd(labelWidth)}  ${barsOf(row, panel, frozen, barWidth)}  ${timeOf(row)}`)];
+  return [
+    `${label}:`,
+    ...rows.map((row) => `  ${cut(row.label, labelWidth).padEnd(labelWidth)}  ${barsOf(row, panel, frozen, barWidth)}  ${timeOf(row)}`),
+  ];
 }
 
 function barsOf({ bars }: Row, { fromMs, toMs }: Panel, frozen: Frozen | undefined, width: number): string {

@@ -55,7 +55,11 @@ export async function checkpoint(
 }
 
 /** One call does it all; the source tells the stages, which are three steps to the user. */
-function frozenSteps(voice: StepVoice, onEvent: OnEvent, aboutBytes: number): { onAgentEvent: (event: AgentEvent) => void; commit: () => { ms: number; endedAt: number } } {
+function frozenSteps(
+  voice: StepVoice,
+  onEvent: OnEvent,
+  aboutBytes: number,
+): { onAgentEvent: (event: AgentEvent) => void; commit: () => { ms: number; endedAt: number } } {
   let ms = 0;
   let bytes = 0;
   let endedAt = performance.now();

@@ -32,7 +32,8 @@ export async function cleanupTarget(prepared: Prepared): Promise<string[]> {
 async function cleanupAgent(prepared: Prepared, role: 'source' | 'target'): Promise<string[]> {
   const session = prepared[role];
   const { targetTwin, remote } = prepared;
-  const sweep = async (): Promise<void> => (role === 'source' ? sweepSource(prepared) : sweepTarget(remote, prepared, targetTwin.spec.nodeName ?? '', 'moved'));
+  const sweep = async (): Promise<void> =>
+    role === 'source' ? sweepSource(prepared) : sweepTarget(remote, prepared, targetTwin.spec.nodeName ?? '', 'moved');
   try {
     await session.call('cleanup', null, 30_000).catch(async () => cleanupAfresh(prepared, session).catch(sweep));
     return [];

@@ -38,7 +38,12 @@ export async function cutover(standby: Standby, say: (message: string) => void):
   }
 }
 
-async function replaceObject(standby: Standby, kept: KeptObject, say: (message: string) => void, begin: (task: Task) => void): Promise<string[]> {
+async function replaceObject(
+  standby: Standby,
+  kept: KeptObject,
+  say: (message: string) => void,
+  begin: (task: Task) => void,
+): Promise<string[]> {
   const { home, remote, source, plan, shadowPod } = standby;
   const { peer } = plan;
   const collection = `/api/v1/namespaces/${plan.pod.metadata.namespace}/pods`;
@@ -51,8 +56,14 @@ async function replaceObject(standby: Standby, kept: KeptObject, say: (message: 
   const { tokenSecret } = standby;
   if (tokenSecret !== undefined) await insist(async () => remote.patch(tokenSecret, unmarkingPatch, 'merge').catch(unlessNotFound), retry);
   const current = await insist(async () => home.get<Pod>(path).catch(unlessNotFound), retry);
-  if (current && current.metadata.uid !== plan.pod.metadata.uid) throw new Error(`there is another pod of that name now (UID ${current.metadata.uid})`);
-  const end = current === undefined ? 0 : current.metadata.deletionTimestamp === undefined ? undefined : (current.metadata.deletionGracePeriodSeconds ?? 0);
+  if (current && current.metadata.uid !== plan.pod.metadata.uid)
+    throw new Error(`there is another pod of that name now (UID ${current.metadata.uid})`);
+  const end =
+    current === undefined
+      ? 0
+      : current.metadata.deletionTimestamp === undefined
+        ? undefined
+        : (current.metadata.deletionGracePeriodSeconds ?? 0);
   const pod = { ...plan.pod, metadata: { ...plan.pod.metadata, ...changeable(current) } };
   const replacement = homePod(pod, peer);
   kept.write(replacement);
@@ -64,7 +75,8 @@ async function replaceObject(standby: Standby, kept: KeptObject, say: (message: 
   const killed = source.call('source.kill', null, 20_000).catch((error: unknown) => {
     notes.push(`the frozen processes of the source are left to its kubelet: ${(error as Error).message}`);
   });
-  const create = async (): Promise<unknown> => home.create(collection, replacement).catch(async (error: unknown) => requireOurs(standby, path, error));
+  const create = async (): Promise<unknown> =>
+    home.create(collection, replacement).catch(async (error: unknown) => requireOurs(standby, path, error));
   await insist(async () => insist(create, { ...retry, deadlineMs: quotaPatienceMs, canPass: isOfQuota }), retry);
   begin('adopt');
   await untilSeen(standby, collection);

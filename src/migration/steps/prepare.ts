@@ -42,7 +42,9 @@ export async function prepare(
   ]);
   const [source, target] = await Promise.all([openSession(home, sourcePod, signal), openSession(home, targetPod, signal)]);
   for (const [side, session] of Object.entries({ source, target })) {
-    session.listen((event) => event.type === 'bytes' || event.type === 'span' || onEvent({ type: 'log', message: `${side}: ${JSON.stringify(event)}` }));
+    session.listen(
+      (event) => event.type === 'bytes' || event.type === 'span' || onEvent({ type: 'log', message: `${side}: ${JSON.stringify(event)}` }),
+    );
   }
   const podOnNode = describePod(plan.pod);
   undo.add(`node ${plan.sourceNode}`, async () => {

@@ -59,7 +59,10 @@ export async function standby(prepared: Prepared, undo: UndoList, say: (message:
   say('waiting for the sandbox, the volumes and the first container');
   await remote.create(collection, standbyShadowPod(withPins(pod, pins), peer, twinNamespace, targetTwin), signal);
 
-  await Promise.race([target.call('target.armed', { deadlineMs: armDeadlineMs }, armDeadlineMs + 5_000), whyItCannotStart(prepared, signal)]);
+  await Promise.race([
+    target.call('target.armed', { deadlineMs: armDeadlineMs }, armDeadlineMs + 5_000),
+    whyItCannotStart(prepared, signal),
+  ]);
   await remote.patch(shadowPod, markingPatch(pod, id), 'merge', signal);
   await requireUnchanged(home, pod, signal);
   return { ...prepared, shadowPod, tokenSecret };
@@ -97,7 +100,8 @@ async function whyItCannotStart({ remote, plan }: Prepared, signal: AbortSignal)
       what: `${where} to be created`,
       deadlineMs: armDeadlineMs,
       isDone: (pod) => {
-        if (pod?.status?.phase === 'Failed') throw new MigrateError('failed', `${where} cannot start: ${pod.status.message ?? pod.status.reason ?? 'it failed'}`);
+        if (pod?.status?.phase === 'Failed')
+          throw new MigrateError('failed', `${where} cannot start: ${pod.status.message ?? pod.status.reason ?? 'it failed'}`);
         const bad = pod?.status?.containerStatuses?.find(({ state }) => state?.running ?? state?.terminated);
         if (bad) throw new MigrateError('failed', `${where} started container ${bad.name} afresh: the target agent was passed by`);
         return false;

@@ -16,13 +16,31 @@ test('a description is short', () => {
   expect(line).toMatch(/^web-0\tx{50,150}…$/);
 });
 
-test.each(['a b', 'a\nb', 'a\tb', '$(reboot)', '`reboot`', "a'b", 'a"b', 'a;b', 'a|b', 'a&b', 'a*', '~', 'a\\b', '!1', 'a\u001Bb', '', '_activeHelp_ hello'])(
-  'a name that a shell would not read as it stands is left out: %j',
+test.each([
+  'a b',
+  'a\nb',
+  'a\tb',
+  '$(reboot)',
+  '`reboot`',
+  "a'b",
+  'a"b',
+  'a;b',
+  'a|b',
+  'a&b',
+  'a*',
+  '~',
+  'a\\b',
+  '!1',
+  'a\u001Bb',
+  '',
+  '_activeHelp_ hello',
+])('a name that a shell would not read as it stands is left out: %j', (value) => {
+  expect(answerText([{ value }, { value: 'web-0' }], 4)).toBe('web-0\n:4\n');
+});
+
+test.each(['arn:aws:eks:eu-west-1:1234:cluster/prod', 'gke_shop_europe-west1-b_prod', 'kubernetes-admin@milan', 'küche'])(
+  'names as clusters have them are kept: %s',
   (value) => {
-    expect(answerText([{ value }, { value: 'web-0' }], 4)).toBe('web-0\n:4\n');
+    expect(answerText([{ value }], 4)).toBe(`${value}\n:4\n`);
   },
 );
-
-test.each(['arn:aws:eks:eu-west-1:1234:cluster/prod', 'gke_shop_europe-west1-b_prod', 'kubernetes-admin@milan', 'küche'])('names as clusters have them are kept: %s', (value) => {
-  expect(answerText([{ value }], 4)).toBe(`${value}\n:4\n`);
-});

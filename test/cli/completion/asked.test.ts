@@ -66,8 +66,22 @@ describe("a flag's value", () => {
   });
 
   test('is suggested for every flag, but for those whose values nobody can know', () => {
-    const free = ['agent-image', 'as', 'as-group', 'as-uid', 'as-user-extra', 'password', 'request-timeout', 'server', 'tls-server-name', 'token', 'username'];
-    const valued = commands.flatMap((command) => flagsOf(command).map((flag) => ({ command, flag }))).filter(({ flag }) => valueOfNone(flag) === undefined && flag.kind !== 'number');
+    const free = [
+      'agent-image',
+      'as',
+      'as-group',
+      'as-uid',
+      'as-user-extra',
+      'password',
+      'request-timeout',
+      'server',
+      'tls-server-name',
+      'token',
+      'username',
+    ];
+    const valued = commands
+      .flatMap((command) => flagsOf(command).map((flag) => ({ command, flag })))
+      .filter(({ flag }) => valueOfNone(flag) === undefined && flag.kind !== 'number');
     const silent = valued.filter(({ command, flag }) => {
       const { known, source, fromShell } = ask(...[command.name].filter(Boolean), `--${flag.name}`, '');
       return known.length === 0 && !source && !fromShell;
@@ -78,7 +92,9 @@ describe("a flag's value", () => {
 
 describe("a flag's name", () => {
   test('is one that the command has, long or short', () => {
-    expect(ask('web-0', '-').known).toEqual(expect.arrayContaining(['--to', '--namespace', '-n', '--output', '-o', '--context', '--server', '-s', '--help', '-h']));
+    expect(ask('web-0', '-').known).toEqual(
+      expect.arrayContaining(['--to', '--namespace', '-n', '--output', '-o', '--context', '--server', '-s', '--help', '-h']),
+    );
     expect(ask('help', '--').known).not.toContain('--to');
     expect(ask('help', '--').known).toContain('--context');
   });
@@ -105,7 +121,10 @@ test('the flags before the word tell which cluster is to be asked', () => {
 });
 
 test('no words are too odd to be asked about', () => {
-  const word = fc.oneof(fc.string(), fc.constantFrom('--', '-', '--to', '--to=', '-n', '-o=', 'pod', 'pod/', 'help', '--dry-run', '=', '--=', '-='));
+  const word = fc.oneof(
+    fc.string(),
+    fc.constantFrom('--', '-', '--to', '--to=', '-n', '-o=', 'pod', 'pod/', 'help', '--dry-run', '=', '--=', '-='),
+  );
   fc.assert(
     fc.property(fc.array(word), (words) => {
       expect(words.at(-1) ?? '').toContain(askedBy(words).typed);

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import { wordsToComplete } from '../../../src/cli/completion/called.ts';
 
 test.each([
-  [['/usr/bin/node', 'kubectl_complete-migrate', 'web', ''], ['web', '']],
+  [
+    ['/usr/bin/node', 'kubectl_complete-migrate', 'web', ''],
+    ['web', ''],
+  ],
   [['/usr/bin/node', '/home/me/.krew/bin/kubectl_complete-migrate'], []],
   [['/usr/bin/node', 'kubectl_complete-migrate.exe', '--version'], ['--version']],
   [['/usr/bin/node', '/src/main.ts', '__complete', 'web'], ['web']],

@@ -64,7 +64,10 @@ test('pods come with where they are, whether they are ready and what is in the w
 });
 
 test('pods are those of the namespace that was typed before', async () => {
-  objects['/api/v1/namespaces/shop/pods'] = { metadata: {}, items: [{ metadata: { name: 'till' }, spec: { nodeName: 'home-1', containers: [] }, status: {} }] };
+  objects['/api/v1/namespaces/shop/pods'] = {
+    metadata: {},
+    items: [{ metadata: { name: 'till' }, spec: { nodeName: 'home-1', containers: [] }, status: {} }],
+  };
   expect(await ask('-n', 'shop', 'ti')).toEqual([expect.stringMatching(/^till\t/), ':4']);
 });
 
@@ -91,7 +94,10 @@ test('clusters are virtual nodes, with their cluster ID and state', async () => 
 });
 
 test('namespaces tell whether they are offloaded', async () => {
-  objects['/api/v1/namespaces'] = { metadata: {}, items: [{ metadata: { name: 'demo', labels: { 'liqo.io/scheduling-enabled': 'true' } } }, { metadata: { name: 'default' } }] };
+  objects['/api/v1/namespaces'] = {
+    metadata: {},
+    items: [{ metadata: { name: 'demo', labels: { 'liqo.io/scheduling-enabled': 'true' } } }, { metadata: { name: 'default' } }],
+  };
   expect(await ask('-n', 'd')).toEqual(['demo\toffloaded', 'default', ':4']);
   expect(await ask('-nde')).toEqual(['-ndemo\toffloaded', '-ndefault', ':4']);
 });
@@ -139,7 +145,12 @@ describe('it is given up in time for the user', { timeout: 60_000 }, () => {
   });
 
   test('when a program for credentials waits for its user, and nothing of it is seen', async () => {
-    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'sh', args: ['-c', 'echo "password:" >&2; exec sleep 5'], interactiveMode: 'Never' };
+    const exec = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      command: 'sh',
+      args: ['-c', 'echo "password:" >&2; exec sleep 5'],
+      interactiveMode: 'Never',
+    };
     writeFileSync(join(folder, 'config'), api.kubeconfig({ exec }));
     expect(await askProgram(main, '__complete', 'web')).toEqual([':4']);
   });
@@ -166,7 +177,10 @@ test.each<[string, string]>([
 
 test('what a cluster calls things cannot break the answer', async () => {
   const spec = { nodeName: 'home\t1\n:0\n\u001B]0;owned\u0007', containers: [] };
-  objects[pods] = { metadata: {}, items: ['web-$(reboot)', 'web\n:1', 'web-\u001B[2J', 'web-0'].map((name) => ({ metadata: { name }, spec })) };
+  objects[pods] = {
+    metadata: {},
+    items: ['web-$(reboot)', 'web\n:1', 'web-\u001B[2J', 'web-0'].map((name) => ({ metadata: { name }, spec })),
+  };
   expect(await ask('web')).toEqual([expect.stringMatching(/^web-0\thome 1 :0 \]0;owned , 0\/0 ready; [ -~]*$/), ':4']);
 });
 

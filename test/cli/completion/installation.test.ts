@@ -1,4 +1,16 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -90,7 +102,10 @@ describe('--install', () => {
 
   test('says what to do when the plugin is not in PATH', () => {
     const error = refusal(() => install(undefined, { ...surroundings, path: join(folder, 'other') }));
-    expect(error).toMatchObject({ message: 'kubectl-migrate is in no folder of PATH', hint: expect.stringContaining('--dir DIR') as string });
+    expect(error).toMatchObject({
+      message: 'kubectl-migrate is in no folder of PATH',
+      hint: expect.stringContaining('--dir DIR') as string,
+    });
   });
 
   test('takes another folder', () => {

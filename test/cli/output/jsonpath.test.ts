@@ -4,19 +4,19 @@ import { parseTemplate } from '../../../src/cli/output/jsonpath-template.ts';
 import { jsonpathJson, jsonpathText } from '../../../src/cli/output/jsonpath.ts';
 
 const value = {
-  kind: 'Config',
+  'kind': 'Config',
   'current-context': 'b',
-  contexts: [
+  'contexts': [
     { name: 'a', context: { cluster: 'c1', user: 'u1', namespace: 'n1' } },
     { name: 'a.b/c', context: { cluster: 'c3', user: 'u3', namespace: '7' } },
     { name: 'b', context: { cluster: 'c2', user: 'u2' } },
   ],
-  clusters: [
-    { name: 'c1', cluster: { 'insecure-skip-tls-verify': true, server: 'https://x:1' } },
+  'clusters': [
+    { name: 'c1', cluster: { 'insecure-skip-tls-verify': true, 'server': 'https://x:1' } },
     { name: 'c2', cluster: { server: 'https://y:2' } },
   ],
-  users: null,
-  sizes: [3, 20, 100],
+  'users': null,
+  'sizes': [3, 20, 100],
 };
 
 function print(template: string): string {
@@ -124,7 +124,34 @@ describe('what is no template is told in the words of kubectl', () => {
 });
 
 test('any text is a template or is refused, and none that is accepted can fail or hang', () => {
-  const piece = fc.constantFrom('{', '}', '[', ']', '..', '.', '*', '?(', ')', '@', '$', 'range ', 'end', '"', "'", ',', ':', '-1', '0', '==', '<', 'name', 'contexts', ' ', '\\', '\n');
+  const piece = fc.constantFrom(
+    '{',
+    '}',
+    '[',
+    ']',
+    '..',
+    '.',
+    '*',
+    '?(',
+    ')',
+    '@',
+    '$',
+    'range ',
+    'end',
+    '"',
+    "'",
+    ',',
+    ':',
+    '-1',
+    '0',
+    '==',
+    '<',
+    'name',
+    'contexts',
+    ' ',
+    '\\',
+    '\n',
+  );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 24 }), (pieces) => {
       const text = pieces.join('');

@@ -6,8 +6,18 @@ import { movedResult } from '../../../src/cli/moved-result.ts';
 import type { MigrationReport } from '../../../src/migration/contract.ts';
 
 const report = {
-  pod: 'web-0', namespace: 'demo', from: 'home-1', to: 'away', node: 'away-2', frozenMs: 517, totalMs: 7912, bytes: 130_900_000,
-  steps: [{ name: 'plan', ms: 3, bytes: 0 }, { name: 'precopy', ms: 90, bytes: 77 }],
+  pod: 'web-0',
+  namespace: 'demo',
+  from: 'home-1',
+  to: 'away',
+  node: 'away-2',
+  frozenMs: 517,
+  totalMs: 7912,
+  bytes: 130_900_000,
+  steps: [
+    { name: 'plan', ms: 3, bytes: 0 },
+    { name: 'precopy', ms: 90, bytes: 77 },
+  ],
   notes: ['connections to the outside: their peers get a reset'],
 } as unknown as MigrationReport;
 
@@ -56,7 +66,12 @@ test('what another cluster wrote cannot rewrite the screen', async () => {
 });
 
 test('a table is laid out as that of kubectl get', () => {
-  const rows = [['a', 'Running', ''], ['a-longer-name', '', 'last']];
-  expect(tableText(['NAME', 'STATUS', 'X'], rows)).toBe('NAME            STATUS    X\na               Running   \na-longer-name             last\n');
+  const rows = [
+    ['a', 'Running', ''],
+    ['a-longer-name', '', 'last'],
+  ];
+  expect(tableText(['NAME', 'STATUS', 'X'], rows)).toBe(
+    'NAME            STATUS    X\na               Running   \na-longer-name             last\n',
+  );
   expect(tableText(['NAME', 'STATUS', 'X'], rows, false)).toBe('a               Running   \na-longer-name             last\n');
 });

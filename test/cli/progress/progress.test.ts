@@ -64,7 +64,13 @@ describe('elsewhere than on a terminal', () => {
 
   test('a failure and what follows from it are told', async () => {
     const text = await shown(false, (progress) => run(progress, failed));
-    expect(text.split('\n').slice(2)).toEqual(['prepare ...', 'prepare     starting the helper pods ...', 'prepare failed after 1.2 s', 'taking everything back', '']);
+    expect(text.split('\n').slice(2)).toEqual([
+      'prepare ...',
+      'prepare     starting the helper pods ...',
+      'prepare failed after 1.2 s',
+      'taking everything back',
+      '',
+    ]);
   });
 
   test.each([[{ TERM: 'dumb' }], [{ CI: 'true' }]])('and neither where the terminal is none: %o', async (env) => {

@@ -35,7 +35,8 @@ describe('as text', () => {
   });
 
   test.each([20, 80, 200])('no line is wider than the terminal, %i columns (of at least 60)', (columns) => {
-    for (const line of timelineText(report, columns).split('\n').slice(0, -3)) expect(line.length).toBeLessThanOrEqual(Math.max(columns, 60));
+    for (const line of timelineText(report, columns).split('\n').slice(0, -3))
+      expect(line.length).toBeLessThanOrEqual(Math.max(columns, 60));
   });
 
   test('a migration whose agents told nothing still has its steps', () => {
