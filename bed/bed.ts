@@ -11,7 +11,7 @@ import { binDir, clusters, kubeconfigFile, networkOf, nodes, stateDir } from './
 import { installLiqo, peerClusters } from './liqo.ts';
 import { makeNetwork, networkNamespaces, removeNetwork } from './network.ts';
 import { startNode } from './node.ts';
-import { machineCures, nodeTree } from './node-tree.ts';
+import { workarounds, nodeTree } from './node-tree.ts';
 import { makePki, writeKubeconfig } from './pki.ts';
 import { endProcesses, isAlive, recordedProcesses } from './processes.ts';
 import { checkRequirements } from './requirements.ts';
@@ -38,7 +38,7 @@ export async function up(say: Say): Promise<void> {
       .then(async () => goTools('liqo'))
       .then(async () => goTools('kubernetes')),
   );
-  await stage('File tree of the nodes', async () => Promise.all([nodeTree(), machineCures()]));
+  await stage('File tree of the nodes', async () => Promise.all([nodeTree(), workarounds()]));
   const images = await stage('Images', bedImages);
   const agentImage = await stage('Agent image', buildAgentImage);
   const problem = await whatIsMissing();

@@ -31,7 +31,7 @@ export async function nodeTree(): Promise<string> {
 }
 
 /** The folder with the bed's cures for limits of this machine; see rlimits.c. */
-export async function machineCures(): Promise<string> {
+export async function workarounds(): Promise<string> {
   const source = join(import.meta.dirname, 'rlimits.c');
   return await cached('cures', await contentsOf([source]), async (draft) => {
     await requirePackages(['gcc', 'libc6-dev']);
@@ -40,13 +40,13 @@ export async function machineCures(): Promise<string> {
 }
 
 /** Fills a node's own layer before its first start. */
-export async function furnishNode(upper: string, { runtime }: BedNode): Promise<void> {
+export async function provisionNode(upper: string, { runtime }: BedNode): Promise<void> {
   if (runtime !== undefined) {
     await mkdir(join(upper, dirname(runtime)), { recursive: true });
     await copyFile(join(await nodeTree(), 'usr/sbin/runc'), join(upper, runtime));
   }
   await mkdir(join(upper, 'usr/local/lib'), { recursive: true });
-  await copyFile(join(await machineCures(), 'rlimits.so'), join(upper, 'usr/local/lib/kmbed-rlimits.so'));
+  await copyFile(join(await workarounds(), 'rlimits.so'), join(upper, 'usr/local/lib/kmbed-rlimits.so'));
   await mkdir(join(upper, 'etc'), { recursive: true });
   await writeFile(join(upper, 'etc/ld.so.preload'), '/usr/local/lib/kmbed-rlimits.so\n');
   await writeFile(join(upper, 'etc/resolv.conf'), 'nameserver 10.77.0.1\n');

@@ -6,7 +6,7 @@ import { dump } from 'js-yaml';
 import { must, run, type RunOptions, type RunResult } from '../build/run.ts';
 import { cgroupsOf, isUnified, makeCgroups, mountedControllers } from './cgroups.ts';
 import { networkOf, nodeDir, pkiDir, type BedNode } from './layout.ts';
-import { furnishNode, nodeTree } from './node-tree.ts';
+import { provisionNode, nodeTree } from './node-tree.ts';
 import { recordedProcesses, startDaemon } from './processes.ts';
 import { goTools } from './tools.ts';
 
@@ -16,7 +16,7 @@ export async function startNode(node: BedNode): Promise<void> {
   for (const folder of ['upper', 'work', 'root', 'containerd', 'kubelet', 'log', 'config/cni']) {
     await mkdir(join(state, folder), { recursive: true });
   }
-  await furnishNode(join(state, 'upper'), node);
+  await provisionNode(join(state, 'upper'), node);
   await configure(node, join(state, 'config'));
   makeCgroups(node);
   const clock = node.clockOffset > 0 ? ['--monotonic', String(node.clockOffset), '--boottime', String(node.clockOffset)] : [];

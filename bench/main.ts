@@ -5,7 +5,7 @@ import { cases, spreadOf, type Case, type Spread } from './cases.ts';
 import { measureFloor } from './floor.ts';
 import { measureMove, type Move } from './move.ts';
 import { measurePipeline, type PipelineRun } from './pipeline.ts';
-import { measureStandIn, standInRounds, standInTargetMicroseconds, type StandInCost } from './shim.ts';
+import { measureWrapper, wrapperRounds, wrapperTargetMicroseconds, type WrapperCost } from './wrapper.ts';
 import { measureStartup, startupRuns, startupTargetsMs, type Startup } from './startup.ts';
 
 interface Result {
@@ -27,15 +27,15 @@ const runs = Number(values.runs ?? (values.quick ? 3 : 5));
 const chosen = cases.filter(({ name }) => !values.quick || name === '2x64MB');
 
 const startup = await measureStartup();
-const standIn = await measureStandIn();
+const wrapper = await measureWrapper();
 await up((line) => process.stderr.write(`${line}\n`));
 const results: Result[] = [];
 for (const one of chosen) results.push(await measure(one));
 print(results);
 printStartup(startup);
-printStandIn(standIn);
+printWrapper(wrapper);
 if (values.json !== undefined)
-  await writeFile(values.json, `${JSON.stringify({ runs, startup, standIn, cases: results }, undefined, 2)}\n`);
+  await writeFile(values.json, `${JSON.stringify({ runs, startup, wrapper, cases: results }, undefined, 2)}\n`);
 
 async function measure(one: Case): Promise<Result> {
   const moves: Move[] = [];
@@ -93,14 +93,14 @@ function printStartup({ floorMs, versionMs, helpMs, completionMs }: Startup): vo
   process.stdout.write(`median (min-max) of ${startupRuns} runs\n`);
 }
 
-function printStandIn({ otherMicroseconds, createMicroseconds }: StandInCost): void {
+function printWrapper({ otherMicroseconds, createMicroseconds }: WrapperCost): void {
   process.stdout.write('\n');
   printTable([
-    ['stand-in adds', 'us', 'target us'],
-    ['to other calls', cell(otherMicroseconds), String(standInTargetMicroseconds)],
-    ['to create', cell(createMicroseconds), String(standInTargetMicroseconds)],
+    ['runtime wrapper adds', 'us', 'target us'],
+    ['to other calls', cell(otherMicroseconds), String(wrapperTargetMicroseconds)],
+    ['to create', cell(createMicroseconds), String(wrapperTargetMicroseconds)],
   ]);
-  process.stdout.write(`median (min-max) of ${standInRounds} runs\n`);
+  process.stdout.write(`median (min-max) of ${wrapperRounds} runs\n`);
 }
 
 function cell(spread: Spread | undefined): string {

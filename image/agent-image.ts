@@ -29,10 +29,10 @@ const toolPrograms = ['usr/sbin/criu', 'usr/bin/tar', 'usr/bin/rm', 'usr/bin/fin
  */
 export async function buildAgentImage(): Promise<string> {
   const bundle = await bundleAgent();
-  const { shim, hands, noop, tar } = await buildNative();
+  const { wrapper, hostExec, noop, tar } = await buildNative();
   const base = await baseLayer();
   const recipe = await contentsOf([join(checkout, 'image/agent-image.ts'), join(checkout, 'build/oci-archive.ts')]);
-  const folder = await cached('agent-image', [agentImage, base, shim, hands, tar, bundle, ...recipe], async (draft) => {
+  const folder = await cached('agent-image', [agentImage, base, wrapper, hostExec, tar, bundle, ...recipe], async (draft) => {
     const root = await mkdtemp(join(tmpdir(), 'agent-image-'));
     try {
       await chmod(root, 0o755);
@@ -40,8 +40,8 @@ export async function buildAgentImage(): Promise<string> {
       await writeFile(join(root, 'agent/agent.mjs'), bundle);
       await mkdir(join(root, toolsPrefix, 'criu'), { recursive: true });
       for (const [from, to] of [
-        [shim, 'agent/shim'],
-        [hands, 'agent/hands'],
+        [wrapper, 'agent/wrapper'],
+        [hostExec, 'agent/host-exec'],
         [noop, 'agent/noop'],
         [tar, `${toolsPrefix}/criu/tar`],
       ] as const) {

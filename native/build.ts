@@ -5,14 +5,14 @@ import { must } from '../build/run.ts';
 
 const folder = import.meta.dirname;
 const flags = ['-static', '-O2', '-s', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
-/** What the shim is made of, in this folder. */
-export const shimSources = ['shim.c', 'identify.c'];
-const programs = ['hands', 'noop', 'tar'];
+/** What the wrapper is made of, in this folder. */
+export const wrapperSources = ['wrapper.c', 'identify.c'];
+const programs = ['host-exec', 'noop', 'tar'];
 
 export interface NativeBinaries {
-  readonly shim: string;
+  readonly wrapper: string;
   /** The agent's, to reach into the node. */
-  readonly hands: string;
+  readonly hostExec: string;
   readonly noop: string;
   /** For CRIU, in the place of tar. */
   readonly tar: string;
@@ -20,17 +20,17 @@ export interface NativeBinaries {
 
 /** Compiles the static binaries that run on nodes, or takes them from the cache. @throws Error with the compiler's words */
 export async function buildNative(): Promise<NativeBinaries> {
-  const files = [...shimSources, 'shim.h', ...programs.map((name) => `${name}.c`)].map((name) => join(folder, name));
+  const files = [...wrapperSources, 'wrapper.h', ...programs.map((name) => `${name}.c`)].map((name) => join(folder, name));
   const output = await cached('native', [...flags, ...(await contentsOf(files))], async (draft) => {
     await requirePackages(['musl-tools']);
-    await must(['musl-gcc', ...flags, '-o', join(draft, 'shim'), ...shimSources], { cwd: folder });
+    await must(['musl-gcc', ...flags, '-o', join(draft, 'wrapper'), ...wrapperSources], { cwd: folder });
     for (const name of programs) await must(['musl-gcc', ...flags, '-o', join(draft, name), `${name}.c`], { cwd: folder });
   });
-  return { shim: join(output, 'shim'), hands: join(output, 'hands'), noop: join(output, 'noop'), tar: join(output, 'tar') };
+  return { wrapper: join(output, 'wrapper'), hostExec: join(output, 'host-exec'), noop: join(output, 'noop'), tar: join(output, 'tar') };
 }
 
-/** The shim as nodes get it, but with another folder than theirs. */
-export async function compileShim(output: string, nodeDir: string): Promise<void> {
+/** The wrapper as nodes get it, but with another folder than theirs. */
+export async function compileWrapper(output: string, nodeDir: string): Promise<void> {
   await requirePackages(['musl-tools']);
-  await must(['musl-gcc', ...flags, `-DNODE_DIR="${nodeDir}"`, '-o', output, ...shimSources], { cwd: folder });
+  await must(['musl-gcc', ...flags, `-DNODE_DIR="${nodeDir}"`, '-o', output, ...wrapperSources], { cwd: folder });
 }

@@ -2,7 +2,7 @@
 // client has just written that file with a real encoder, so it is JSON, and no name comes twice; what a pod's user has put into it lies
 // within its strings, and nothing in a string is taken for anything else. Names of Kubernetes hold nothing that an encoder
 // escapes: an escape where one is read makes the file unreadable, and the caller fails closed.
-#include "shim.h"
+#include "wrapper.h"
 #include <string.h>
 
 struct text {

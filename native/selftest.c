@@ -1,6 +1,6 @@
 // For the tests alone: identifies many configurations in one process. Reads a 32-bit length and a JSON text, again and
 // again; answers each with a line: `-` when it is no JSON, else the five fields in hexadecimal.
-#include "shim.h"
+#include "wrapper.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { getRawAsset } from 'node:sea';
 import { Script } from 'node:vm';
-import { wordsToComplete } from '../src/cli/completion/called.ts';
+import { wordsToComplete } from '../src/cli/completion/invocation.ts';
 import { programScript, runScript, type ScriptName } from './scripts.ts';
 
 declare const VERSION: string;
@@ -12,10 +12,10 @@ declare const VERSION: string;
  * caches are assets too, because one that does not fit the processor is then left aside without a word.
  */
 const words = process.argv.slice(2);
-if (words.length === 1 && words[0] === '--version' && !wordsToComplete(process.argv)) tell(`kubectl-migrate v${VERSION}\n`);
+if (words.length === 1 && words[0] === '--version' && !wordsToComplete(process.argv)) emit(`kubectl-migrate v${VERSION}\n`);
 else runScript(programScript, compiled, require);
 
-function tell(line: string): void {
+function emit(line: string): void {
   try {
     writeSync(1, line);
   } catch (error) {

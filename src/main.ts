@@ -1,5 +1,5 @@
 import { version } from './cli/agent-image.ts';
-import { wordsToComplete } from './cli/completion/called.ts';
+import { wordsToComplete } from './cli/completion/invocation.ts';
 
 // A reader that has seen enough closes the pipe; that is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

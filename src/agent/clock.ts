@@ -1,6 +1,6 @@
 import type { AgentEvent, SpanName } from '../protocol/agent-events.ts';
 
-export type Tell = (event: AgentEvent) => void;
+export type EventSink = (event: AgentEvent) => void;
 
 /**
  * Milliseconds since 1970, with fractions, by a clock that never jumps while this process lives. The CLI learns how far
@@ -11,13 +11,13 @@ export function now(): number {
 }
 
 /** Does the work and tells from when to when it lasted, if it came to its end. */
-export async function timed<T>(tell: Tell, name: SpanName, container: string | undefined, work: () => Promise<T>): Promise<T> {
+export async function timed<T>(emit: EventSink, name: SpanName, container: string | undefined, work: () => Promise<T>): Promise<T> {
   const from = now();
   const result = await work();
-  tellSpan(tell, name, container, from, now());
+  emitSpan(emit, name, container, from, now());
   return result;
 }
 
-export function tellSpan(tell: Tell, name: SpanName, container: string | undefined, from: number, to: number): void {
-  tell({ type: 'span', name, ...(container === undefined ? {} : { container }), from, to });
+export function emitSpan(emit: EventSink, name: SpanName, container: string | undefined, from: number, to: number): void {
+  emit({ type: 'span', name, ...(container === undefined ? {} : { container }), from, to });
 }

@@ -16,13 +16,13 @@ const orphanMs = 20_000;
  * When the CLI goes away and does not come back, what is not committed is undone: an agent never waits for a person.
  */
 export async function serveAgent(socketPath: string, migration: string): Promise<void> {
-  let emit: (event: unknown) => void = () => undefined;
-  const tell = (event: AgentEvent): void => {
+  let send: (event: unknown) => void = () => undefined;
+  const emit = (event: AgentEvent): void => {
     log(event);
-    emit(event);
+    send(event);
   };
-  const source = new SourceMigration(migration, tell);
-  const target = new TargetMigration(migration, tell);
+  const source = new SourceMigration(migration, emit);
+  const target = new TargetMigration(migration, emit);
   const calls = handlers(source, target, migration);
   let orphan: NodeJS.Timeout | undefined;
 
@@ -30,8 +30,8 @@ export async function serveAgent(socketPath: string, migration: string): Promise
   const server = createServer((socket) => {
     clearTimeout(orphan);
     socket.on('error', () => undefined);
-    const handle = async (method: string, params: unknown, send: (event: unknown) => void): Promise<unknown> => {
-      emit = send;
+    const handle = async (method: string, params: unknown, sender: (event: unknown) => void): Promise<unknown> => {
+      send = sender;
       const call = calls[method as keyof AgentCalls] as ((params: unknown) => Promise<unknown>) | undefined;
       if (!call) throw new Error(`this agent does not know the call ${JSON.stringify(method)}; it is of another version`);
       log({ type: 'log', message: `call ${method}` });
@@ -88,7 +88,7 @@ function handlers(source: SourceMigration, target: TargetMigration, migration: s
       await source.kill();
       return null;
     },
-    'source.rescue': async ({ targetNeverRan, ...pod }) => ({ state: await source.rescue(pod, targetNeverRan) }),
+    'source.takeover': async ({ targetNeverRan, ...pod }) => ({ state: await source.takeOver(pod, targetNeverRan) }),
     'source.abort': async () => ({ state: await source.abort(new Error('the migration was aborted')) }),
     'target.inspect': async () => target.inspect(),
     'target.listen': async ({ key, containers }) => target.listen(key, containers),

@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { serveAgent } from './daemon.ts';
-import { sweep } from './target/sweep.ts';
+import { cleanNode } from './target/node-cleanup.ts';
 
 /** Where the CLI's exec session finds the agent, inside the helper's own container. */
 const controlSocket = '/agent/control.sock';
@@ -10,7 +10,7 @@ const controlSocket = '/agent/control.sock';
  * `agent.mjs serve MIGRATION` is the helper's main process. `agent.mjs attach` is what the CLI runs by exec: it joins
  * its own standard input and output to the agent. `agent.mjs connect HOST PORT` joins them to a TCP connection, for a
  * CLI that cannot reach the peer's API server itself. `agent.mjs stage FOLDER` puts the no-op program there.
- * `agent.mjs sweep MIGRATION NAMESPACE POD moved|given-up` clears away what the target agent of a migration left when it
+ * `agent.mjs node-cleanup MIGRATION NAMESPACE POD moved|given-up` clears away what the target agent of a migration left when it
  * died.
  */
 const [verb, first = '', second = '', third = '', fourth = ''] = process.argv.slice(2);
@@ -24,14 +24,14 @@ if (verb === 'serve') {
   });
   socket.on('close', () => process.exit());
   process.stdin.pipe(socket).pipe(process.stdout);
-} else if (verb === 'sweep') {
-  await sweep(first, second, third, { hasMoved: fourth === 'moved' });
+} else if (verb === 'node-cleanup') {
+  await cleanNode(first, second, third, { hasMoved: fourth === 'moved' });
 } else if (verb === 'stage') {
   copyFileSync('/agent/noop', `${first}/noop`);
   chmodSync(`${first}/noop`, 0o755);
 } else {
   process.stderr.write(
-    'usage: agent stage FOLDER | serve MIGRATION | sweep MIGRATION NAMESPACE POD moved|given-up | attach | connect HOST PORT\n',
+    'usage: agent stage FOLDER | serve MIGRATION | node-cleanup MIGRATION NAMESPACE POD moved|given-up | attach | connect HOST PORT\n',
   );
   process.exitCode = 2;
 }

@@ -1,9 +1,9 @@
 import yargs from 'yargs';
 import { MigrateError } from '../errors.ts';
-import { closest } from '../closest.ts';
+import { didYouMean } from '../did-you-mean.ts';
 import { calledAs, type Command, type Given, type Refuse } from './command.ts';
 import { commands, flagsOf, moveCommand } from './commands.ts';
-import { plainWords } from './plain-words.ts';
+import { plainWords } from './normalize-argv.ts';
 
 /** A command line taken apart, with nothing of it judged yet but its flags' names. */
 export interface CommandLine {
@@ -48,7 +48,7 @@ export function commandNamed(name: string, refuse: Refuse): Command {
 /** The command whose name a word probably stands for, if any. */
 export function closestCommand(word: string): string | undefined {
   const listed = commands.filter((one) => one !== moveCommand && !one.isHidden);
-  return closest(
+  return didYouMean(
     word,
     listed.map(({ name }) => name),
   );
@@ -93,7 +93,7 @@ function unknownFlag(message: string, command: Command, refuse: Refuse): never {
       `"${command.name}" is a command; a pod of that name is moved by 'kubectl migrate pod/${command.name} --to CLUSTER'.`,
     );
   }
-  const meant = closest(
+  const meant = didYouMean(
     name,
     flagsOf(command).map((flag) => flag.name),
   );

@@ -4,7 +4,7 @@ const echoMs = 500;
 const showCursor = '\u001B[?25h';
 
 export interface Interruption {
-  /** Fires at the first Ctrl-C: everything is to be taken back. */
+  /** Fires at the first Ctrl-C: everything is to be rolled back. */
   readonly signal: AbortSignal;
   /** Leaves signals to the process again. */
   readonly release: () => void;
@@ -15,7 +15,7 @@ export interface Interruption {
  * whatever it is doing, and says what may be left. Call it before anything draws on `err`.
  *
  * @param say tells the user that the first one was understood
- * @param isTooLate whether there is nothing to be taken back any more
+ * @param isTooLate whether there is nothing to be rolled back any more
  */
 export function onInterruption(
   err: NodeJS.WriteStream,

@@ -1,6 +1,6 @@
 import type { ConnectionFlags } from '../kube/connection-flags.ts';
 import { agentImage } from './agent-image.ts';
-import { closest } from '../closest.ts';
+import { didYouMean } from '../did-you-mean.ts';
 import type { Refuse } from './command.ts';
 import { closestCommand, type CommandLine } from './command-line.ts';
 import { connectionOf, truth } from './connection-arguments.ts';
@@ -62,7 +62,7 @@ function requireOneUse({ last, refuse }: CommandLine): void {
 
 function dryRunOf(value: string | undefined, refuse: Refuse): DryRun {
   if (value === undefined) return 'none';
-  const meant = closest(value, dryRuns);
+  const meant = didYouMean(value, dryRuns);
   return (
     dryRuns.find((one) => one === value) ??
     refuse(`Invalid dry-run value (${value}). Must be "none", "server", or "client".`, meant && `Did you mean ${meant}?`)

@@ -1,5 +1,5 @@
 import type { MigrationReport } from '../migration/contract.ts';
-import type { Result } from './output/printed.ts';
+import type { Result } from './output/render.ts';
 import { tableText } from './output/table.ts';
 import { bytesText, secondsText } from './quantities.ts';
 

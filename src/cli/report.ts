@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { MigrationReport, PlanReport } from '../migration/contract.ts';
-import type { Rehearsal } from '../migration/rehearse.ts';
+import type { DryRun } from '../migration/dry-run.ts';
 import { bytesText, secondsText } from './quantities.ts';
 
 /** The last line for a person: how long the pod stood still, which stands out, and how long it all took. */
@@ -11,10 +11,10 @@ export function lastLine(report: MigrationReport, stream: NodeJS.WriteStream): s
 }
 
 /** What `--dry-run` prints. */
-export function planText(plan: PlanReport | Rehearsal): string {
+export function planText(plan: PlanReport | DryRun): string {
   const isBlocked = plan.blocks.length > 0;
   const lines = [
-    `pod/${plan.pod} ${isBlocked ? 'cannot be migrated' : 'would be migrated'} to ${plan.to} (${'untried' in plan ? 'server dry run' : 'dry run'})`,
+    `pod/${plan.pod} ${isBlocked ? 'cannot be migrated' : 'would be migrated'} to ${plan.to} (${'notChecked' in plan ? 'server dry run' : 'dry run'})`,
     '',
     `Namespace:   ${plan.namespace}`,
     `Containers:  ${plan.containers.join(', ')}`,
@@ -26,7 +26,7 @@ export function planText(plan: PlanReport | Rehearsal): string {
     ),
     ...section('Carried:', plan.carries),
     ...section('Lost:', plan.loses),
-    ...section('Not tried:', 'untried' in plan ? plan.untried : []),
+    ...section('Not tried:', 'notChecked' in plan ? plan.notChecked : []),
   ];
   return `${lines.join('\n')}\n`;
 }

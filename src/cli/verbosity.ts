@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { Exchange, OnExchange } from '../kube/transport.ts';
 import type { CommandLine } from './command-line.ts';
-import { printable } from './printable.ts';
+import { escapeControls } from './escape.ts';
 
 /** From these levels on it is told: what the migration logs, and requests. */
 const logLevel = 2;
@@ -22,7 +22,7 @@ export function logLine(message: string, now = new Date()): string {
   const two = (number: number): string => String(number).padStart(2, '0');
   const date = `${two(now.getMonth() + 1)}${two(now.getDate())}`;
   const time = `${[now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join(':')}.${String(now.getMilliseconds()).padStart(3, '0')}000`;
-  return `I${date} ${time} ${String(process.pid).padStart(7)} kubectl-migrate] ${printable(message)}`;
+  return `I${date} ${time} ${String(process.pid).padStart(7)} kubectl-migrate] ${escapeControls(message)}`;
 }
 
 /**
@@ -38,7 +38,7 @@ export function exchangeTeller(verbosity: number, say: (line: string) => void, e
     for (const warning of exchange.warnings) {
       if (told.has(warning)) continue;
       told.add(warning);
-      say(`${styleText('yellow', 'Warning:', { stream: err })} ${printable(warning)}`);
+      say(`${styleText('yellow', 'Warning:', { stream: err })} ${escapeControls(warning)}`);
     }
   };
 }

@@ -4,8 +4,8 @@ import { onInterruption } from '../cli/interruption.ts';
 import { openLogFile, type LogFile } from '../cli/log-file.ts';
 import type { MigrateArguments } from '../cli/migrate-arguments.ts';
 import { movedResult } from '../cli/moved-result.ts';
-import { printed } from '../cli/output/printed.ts';
-import { printable } from '../cli/printable.ts';
+import { render } from '../cli/output/render.ts';
+import { escapeControls } from '../cli/escape.ts';
 import { progressOn } from '../cli/progress/progress-on.ts';
 import { lastLine, planText } from '../cli/report.ts';
 import type { Streams } from '../cli/command.ts';
@@ -41,12 +41,12 @@ export async function migrateCommand(args: MigrateArguments, streams: Streams): 
 }
 
 async function dryRun(request: MigrationRequest, args: MigrateArguments, { out, err }: Streams): Promise<void> {
-  const { plan, rehearse } = await import('../migration/engine.ts');
-  // Nothing is touched, so there is nothing to take back: the first Ctrl-C is enough.
+  const { plan, dryRun } = await import('../migration/engine.ts');
+  // Nothing is touched, so there is nothing to roll back: the first Ctrl-C is enough.
   const { signal, release } = onInterruption(err, () => undefined);
   try {
-    const report = await (args.dryRun === 'server' ? rehearse : plan)(request, signal);
-    out.write(await printed(args.output, { data: report, names: [`pod/${report.pod}`], text: () => planText(report) }));
+    const report = await (args.dryRun === 'server' ? dryRun : plan)(request, signal);
+    out.write(await render(args.output, { data: report, names: [`pod/${report.pod}`], text: () => planText(report) }));
     if (report.blocks.length > 0) throw new MigrateError('refused', `pod ${report.namespace}/${report.pod} cannot be migrated as it is`);
   } catch (error) {
     if (signal.aborted) throw new MigrateError('interrupted', 'stopped', { cause: error });
@@ -81,14 +81,14 @@ async function run(request: MigrationRequest, args: MigrateArguments, { out, err
   try {
     const report = await migrate(request, onEvent, signal);
     await progress.end();
-    for (const note of report.notes) err.write(`note: ${printable(note)}\n`);
+    for (const note of report.notes) err.write(`note: ${escapeControls(note)}\n`);
     err.write(lastLine(report, err));
     if (events) events.result(report);
-    else out.write(await printed(args.output, movedResult(report)));
+    else out.write(await render(args.output, movedResult(report)));
     // The pod has moved, whatever becomes of its picture.
     await args.timeline
       ?.write(report, err)
-      .catch((error: unknown) => err.write(`note: the timeline was not written: ${printable((error as Error).message)}\n`));
+      .catch((error: unknown) => err.write(`note: the timeline was not written: ${escapeControls((error as Error).message)}\n`));
     log.remove();
   } catch (error) {
     await progress.end();

@@ -1,10 +1,10 @@
-import { printed } from '../cli/output/printed.ts';
+import { render } from '../cli/output/render.ts';
 import { tableText } from '../cli/output/table.ts';
 import type { Streams } from '../cli/command.ts';
 import type { TargetsArguments } from '../cli/targets-arguments.ts';
 import { exchangeTeller } from '../cli/verbosity.ts';
 import { openConnection } from '../kube/connection.ts';
-import { listTargets, type Target } from '../migration/targets.ts';
+import { listTargets, type Target } from '../preflight/peers.ts';
 
 /** `kubectl migrate targets`. @throws MigrateError and KubeError; nothing is printed for them here */
 export async function targetsCommand(args: TargetsArguments, { out, err }: Streams): Promise<void> {
@@ -18,7 +18,7 @@ export async function targetsCommand(args: TargetsArguments, { out, err }: Strea
       names: items.map(({ name }) => `node/${name}`),
       text: (isWide: boolean) => (items.length === 0 ? '' : targetsTable(items, isWide, args.hasHeaders)),
     };
-    out.write(await printed(args.output, result));
+    out.write(await render(args.output, result));
     if (items.length === 0 && (args.output.format === 'text' || args.output.format === 'wide')) {
       err.write(`No peered clusters found in cluster ${connection.name}.\n`);
     }

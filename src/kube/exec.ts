@@ -58,14 +58,14 @@ async function dial(connection: KubeConnection, target: ExecTarget, signal: Abor
   const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
   const socket = new WebSocket(url, protocols, { ...options, handshakeTimeout: 20_000, perMessageDeflate: false });
   const start = performance.now();
-  const tell = (status: string): void =>
+  const emit = (status: string): void =>
     connection.onExchange?.({ method: 'GET', url, status, ms: Math.round(performance.now() - start), warnings: [] });
   try {
     await opened(socket, connection.server.host, signal);
-    tell('101 Switching Protocols');
+    emit('101 Switching Protocols');
     return socket;
   } catch (error) {
-    tell((error as Error).message);
+    emit((error as Error).message);
     throw error;
   }
 }

@@ -143,14 +143,14 @@ export class Transport {
       const request = send(url, { ...options, agent, method, headers, signal });
       request.end(content);
       const start = performance.now();
-      const tell = (status: string, warnings: readonly string[]): void =>
+      const emit = (status: string, warnings: readonly string[]): void =>
         this.#options.onExchange?.({ method, url: url.href, status, ms: Math.round(performance.now() - start), warnings });
       try {
         const answer = await answerOf(request);
-        tell(`${answer.statusCode} ${answer.statusMessage}`, warningsOf(answer));
+        emit(`${answer.statusCode} ${answer.statusMessage}`, warningsOf(answer));
         return answer;
       } catch (error) {
-        tell((error as Error).message, []);
+        emit((error as Error).message, []);
         // The server may have closed a kept connection at the moment that we took it up again.
         if (method !== 'GET' || isRepeated || !request.reusedSocket || (error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
       }

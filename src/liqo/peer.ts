@@ -1,4 +1,4 @@
-import { closest } from '../closest.ts';
+import { didYouMean } from '../did-you-mean.ts';
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
@@ -35,7 +35,7 @@ export async function findPeer(connection: KubeConnection, name: string, signal:
   const [node] = candidates;
   if (!node) {
     const names = all.map((one) => one.metadata.name);
-    const meant = closest(name, [...names, ...all.map(({ spec }) => spec.clusterID)]);
+    const meant = didYouMean(name, [...names, ...all.map(({ spec }) => spec.clusterID)]);
     const known = `${meant === undefined ? 't' : `Did you mean ${meant}? T`}here are: ${names.join(', ')}`;
     const hint = all.length === 0 ? `cluster ${connection.name} has no Liqo peers: liqoctl peer` : known;
     throw new MigrateError('usage', `error: no peered cluster "${name}" in cluster ${connection.name}`, { hint });

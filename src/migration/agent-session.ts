@@ -89,7 +89,7 @@ export async function openSession(connection: KubeConnection, pod: Pod, signal: 
   const target = { namespace, pod: name, container: agentContainer, command: [...agentCommand, 'attach'] };
   for (let attempt = 1; ; attempt++) {
     try {
-      // A session outlives the user's wish to stop: taking everything back goes through it.
+      // A session outlives the user's wish to stop: rolling back goes through it.
       const session = await exec(connection, target, new AbortController().signal);
       session.stderr.resume();
       const listeners = new Set<(event: AgentEvent) => void>();

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { MigrateError } from '../errors.ts';
 import type { MigrationReport, MigrationRequest, OnEvent, PlanReport } from './contract.ts';
-import { StepClock } from './clock.ts';
+import { StepRunner } from './step-runner.ts';
 import { pinNotes } from './images.ts';
 import { makePlan, requireUnblocked } from './plan.ts';
 import { checkpoint } from './steps/checkpoint.ts';
@@ -13,7 +13,7 @@ import { standby } from './steps/standby.ts';
 import { TimelineRecorder } from './timeline.ts';
 import { UndoList } from './undo.ts';
 
-export { rehearse } from './rehearse.ts';
+export { dryRun } from './dry-run.ts';
 
 /** What a migration would do; reads only. */
 export async function plan(request: MigrationRequest, signal: AbortSignal): Promise<PlanReport> {
@@ -21,7 +21,7 @@ export async function plan(request: MigrationRequest, signal: AbortSignal): Prom
 }
 
 /**
- * Moves a pod to a peered cluster, from top to bottom. Whatever fails before the commit is taken back: the pod then
+ * Moves a pod to a peered cluster, from top to bottom. Whatever fails before the commit is rolled back: the pod then
  * runs on where it was, and nothing is left behind.
  *
  * @throws MigrateError: `refused` before anything was touched, `failed` or `interrupted` after everything was taken
@@ -30,27 +30,27 @@ export async function plan(request: MigrationRequest, signal: AbortSignal): Prom
 export async function migrate(request: MigrationRequest, onEvent: OnEvent, signal: AbortSignal): Promise<MigrationReport> {
   const id = randomBytes(4).toString('hex');
   const timeline = new TimelineRecorder(onEvent);
-  const clock = new StepClock(onEvent, timeline, signal);
+  const runner = new StepRunner(onEvent, timeline, signal);
   const undo = new UndoList();
   onEvent({ type: 'started', migration: id, pod: request.pod, namespace: request.namespace, to: request.to });
   try {
-    const planned = await clock.step('plan', async () => {
+    const planned = await runner.step('plan', async () => {
       const made = await makePlan(request, signal);
       requireUnblocked(made);
       return { ...made, id };
     });
-    const ready = await clock.step('prepare', async ({ say }) => prepare(planned, request, undo, say, onEvent, signal));
+    const ready = await runner.step('prepare', async ({ progress }) => prepare(planned, request, undo, progress, onEvent, signal));
     timeline.follow('source', ready.source);
     timeline.follow('target', ready.target);
-    await clock.step('precopy', async ({ moved }) => precopy(ready, moved));
-    const waiting = await clock.step('standby', async ({ say }) => standby(ready, undo, say, signal));
-    const moved = await checkpoint(waiting, clock, undo, onEvent, signal);
+    await runner.step('precopy', async ({ bytes }) => precopy(ready, bytes));
+    const waiting = await runner.step('standby', async ({ progress }) => standby(ready, undo, progress, signal));
+    const moved = await checkpoint(waiting, runner, undo, onEvent, signal);
     timeline.frozen(moved.frozenMs);
     // The target runs and the source never will again: from here there is only forward, whatever the user presses.
     undo.forget();
-    clock.ignoreStop();
-    const left = await clock.step('cutover', async ({ say }) => cutover(waiting, say));
-    const kept = await clock.step('cleanup', async () => cleanup(ready));
+    runner.ignoreStop();
+    const left = await runner.step('cutover', async ({ progress }) => cutover(waiting, progress));
+    const cleaned = await runner.step('cleanup', async () => cleanup(ready));
     return {
       pod: request.pod,
       namespace: request.namespace,
@@ -58,30 +58,30 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
       to: planned.peer.virtualNode,
       node: ready.targetTwin.spec.nodeName ?? '',
       frozenMs: Math.round(moved.frozenMs),
-      totalMs: Math.round(clock.totalMs),
-      bytes: clock.steps.reduce((sum, { bytes }) => sum + bytes, 0),
-      steps: clock.steps,
-      notes: [...planned.report.loses, ...pinNotes(planned.pod, ready.pins), ...moved.notes, ...left.notes, ...kept.notes],
+      totalMs: Math.round(runner.totalMs),
+      bytes: runner.steps.reduce((sum, { bytes }) => sum + bytes, 0),
+      steps: runner.steps,
+      notes: [...planned.report.loses, ...pinNotes(planned.pod, ready.pins), ...moved.notes, ...left.notes, ...cleaned.notes],
       timeline: timeline.timeline,
     };
   } catch (error) {
-    throw await takeBack(error as Error, undo, id, onEvent);
+    throw await rollBack(error as Error, undo, id, onEvent);
   }
 }
 
 /** Undoes what was done and makes the error that tells how things stand now. */
-async function takeBack(error: Error, undo: UndoList, id: string, onEvent: OnEvent): Promise<Error> {
+async function rollBack(error: Error, undo: UndoList, id: string, onEvent: OnEvent): Promise<Error> {
   if (error instanceof MigrateError && (error.kind === 'in-doubt' || error.kind === 'usage' || error.kind === 'refused')) {
     const failures = await undo.run();
     for (const failure of failures) onEvent({ type: 'notice', message: failure });
     return error;
   }
   if (undo.isEmpty) return error;
-  onEvent({ type: 'notice', message: 'taking everything back' });
+  onEvent({ type: 'notice', message: 'rolling back' });
   const failures = await undo.run();
   const find = `kubectl get pods -A -l kubectl-migrate/migration=${id}`;
   if (failures.length > 0) {
-    const message = `${error.message}; and not everything could be taken back: ${failures.join('; ')}`;
+    const message = `${error.message}; and not everything could be rolled back: ${failures.join('; ')}`;
     return new MigrateError('in-doubt', message, { cause: error, hint: `what is left: ${find}` });
   }
   if (error instanceof MigrateError) return error;

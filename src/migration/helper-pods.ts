@@ -28,7 +28,7 @@ export function sourceHelper(plan: Plan, migration: string, image: string, role:
 /** Clears away, on a certain node of the peer, what the target agent left there; ends by itself. */
 export function targetSweeper(plan: Plan, migration: string, image: string, node: string, outcome: 'moved' | 'given-up'): Pod {
   const pod = helper(plan, migration, image, 'rescue', { nodeName: node, tolerations: [{ operator: 'Exists' }] });
-  const args = ['sweep', migration, plan.twinNamespace, plan.pod.metadata.name, outcome];
+  const args = ['node-cleanup', migration, plan.twinNamespace, plan.pod.metadata.name, outcome];
   return { ...pod, spec: { ...pod.spec, containers: pod.spec.containers.map((container) => ({ ...container, args })) } };
 }
 

@@ -1,4 +1,4 @@
-import { closest } from '../closest.ts';
+import { didYouMean } from '../did-you-mean.ts';
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
@@ -7,8 +7,8 @@ import { findPeer, type Peer } from '../liqo/peer.ts';
 import { remoteClusterLabel } from '../liqo/names.ts';
 import { twinNamespace } from '../liqo/twin-namespace.ts';
 import type { MigrationRequest, PlanReport, Reason } from './contract.ts';
-import { judgePod } from './judge.ts';
-import { missingRights } from './permissions.ts';
+import { assessPod } from '../preflight/pod.ts';
+import { missingRights } from '../preflight/rights.ts';
 
 /** A migration thought through, with nothing touched yet. */
 export interface Plan {
@@ -31,12 +31,12 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
   const peer = await findPeer(connection, request.to, signal);
   const twin = await twinNamespace(connection, namespace, peer, signal);
   const sourceNode = pod.spec.nodeName ?? '';
-  const verdict = judgePod(pod);
+  const assessment = assessPod(pod);
   const [ofNode, ofUser] = await Promise.all([
     nodeBlocks(connection, sourceNode, peer, signal),
     missingRights(connection, pod, peer, signal),
   ]);
-  const blocks = [...ofNode, ...verdict.blocks, ...ofUser];
+  const blocks = [...ofNode, ...assessment.blocks, ...ofUser];
   const report = {
     pod: pod.metadata.name,
     namespace,
@@ -44,8 +44,8 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
     to: peer.virtualNode,
     twinNamespace: twin,
     containers: pod.spec.containers.map(({ name }) => name),
-    carries: verdict.carries,
-    loses: twin === namespace ? verdict.loses : [...verdict.loses, `the namespace's name inside the pod: it is ${twin} there`],
+    carries: assessment.carries,
+    loses: twin === namespace ? assessment.loses : [...assessment.loses, `the namespace's name inside the pod: it is ${twin} there`],
     blocks,
   };
   return { pod, sourceNode, peer, twinNamespace: twin, report };
@@ -59,7 +59,7 @@ async function getPod({ connection, namespace, pod }: MigrationRequest, signal: 
   } catch (error) {
     if (!isNotFound(error)) throw error;
     const list = await connection.list<Pod>(pods, signal).catch(() => undefined);
-    const meant = closest(
+    const meant = didYouMean(
       pod,
       (list?.items ?? []).map(({ metadata }) => metadata.name),
     );

@@ -1,6 +1,6 @@
 import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
-import { insist } from '../kube/insist.ts';
+import { retry } from '../kube/retry.ts';
 import type { Pod } from '../kube/types.ts';
 import { untilHelperRuns } from './agent-session.ts';
 import type { UndoList } from './undo.ts';
@@ -20,5 +20,5 @@ export async function removePod(connection: KubeConnection, path: string): Promi
       if (!isNotFound(error)) throw error;
     });
   };
-  await insist(remove, { deadlineMs: 30_000 });
+  await retry(remove, { deadlineMs: 30_000 });
 }

@@ -1,7 +1,7 @@
 import type { AgentSession } from './agent-session.ts';
 import type { OnEvent, StepName, Timeline, TimelineSpan } from './contract.ts';
 
-/** Collects what the agents and the steps tell, on one clock. */
+/** Collects what the agents and the steps emit, on one clock. */
 export class TimelineRecorder {
   readonly #onEvent: OnEvent;
   readonly #start = performance.now();

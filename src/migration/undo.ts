@@ -4,7 +4,7 @@ interface Undo {
   readonly run: () => Promise<void>;
 }
 
-/** What must be taken back when a migration does not come to its commit; the last one first. */
+/** What must be rolled back when a migration does not come to its commit; the last one first. */
 export class UndoList {
   #undos: Undo[] = [];
 
@@ -16,7 +16,7 @@ export class UndoList {
     return this.#undos.length === 0;
   }
 
-  /** After the commit nothing is taken back any more. */
+  /** After the commit nothing is rolled back any more. */
   forget(): void {
     this.#undos = [];
   }
@@ -24,7 +24,7 @@ export class UndoList {
   /**
    * Takes everything back, also when a part of it fails.
    *
-   * @returns what could not be taken back, with the reason; empty when all is as it was
+   * @returns what could not be rolled back, with the reason; empty when all is as it was
    */
   async run(): Promise<string[]> {
     const failures: string[] = [];

@@ -70,9 +70,9 @@ export interface AgentCalls {
   'source.checkpoint': { params: null; result: CheckpointResult };
   /**
    * For an agent that takes over from one that died: lets the pod run again unless the target may run. With the target's own
-   * word that it never ran and never will (`target.abort`), a commit that did not get there is taken back.
+   * word that it never ran and never will (`target.abort`), a commit that did not get there is rolled back.
    */
-  'source.rescue': { params: PodOnNode & { targetNeverRan: boolean }; result: { state: 'running' | 'committed' } };
+  'source.takeover': { params: PodOnNode & { targetNeverRan: boolean }; result: { state: 'running' | 'committed' } };
   'source.kill': { params: null; result: null };
   'source.abort': { params: null; result: { state: 'running' | 'committed' } };
   'target.inspect': { params: null; result: { facts: NodeFacts } };

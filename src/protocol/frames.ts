@@ -31,7 +31,7 @@ export const wholePod = '_pod';
 
 const headerBytes = 5;
 const maxJsonBytes = 1 << 20;
-/** What a data frame carries at most. One stream of 1 MiB frames is near the best that TLS gives (facts: tried). */
+/** What a data frame carries at most. One stream of 1 MiB frames is near the best that TLS gives. */
 export const maxDataBytes = 1 << 20;
 
 export function messageFrame(message: PeerMessage): Buffer {

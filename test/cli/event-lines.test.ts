@@ -5,7 +5,7 @@ import { Terminal } from './terminal.ts';
 
 const at = '2026-11-25T02:00:00.000Z';
 
-function printed(work: (lines: ReturnType<typeof eventLines>) => void): unknown[] {
+function render(work: (lines: ReturnType<typeof eventLines>) => void): unknown[] {
   const terminal = new Terminal(false);
   work(eventLines(terminal.stream, () => new Date(at)));
   return terminal.text
@@ -15,7 +15,7 @@ function printed(work: (lines: ReturnType<typeof eventLines>) => void): unknown[
 }
 
 test('every event is a line of its own, with version and time', () => {
-  const lines = printed(({ onEvent }) => {
+  const lines = render(({ onEvent }) => {
     onEvent({ type: 'started', migration: '0a1b2c3d', pod: 'web-0', namespace: 'demo', to: 'away' });
     onEvent({ type: 'step-progress', step: 'prepare', message: 'two\nlines' });
     onEvent({ type: 'stage', stage: 'frozen' });
@@ -28,11 +28,11 @@ test('every event is a line of its own, with version and time', () => {
 });
 
 test('what is for the log alone stays there', () => {
-  expect(printed(({ onEvent }) => onEvent({ type: 'log', message: 'inner matters' }))).toEqual([]);
+  expect(render(({ onEvent }) => onEvent({ type: 'log', message: 'inner matters' }))).toEqual([]);
 });
 
 test('an error tells its kind, what to do and the exit code', () => {
-  const lines = printed(({ error }) => {
+  const lines = render(({ error }) => {
     error(new MigrateError('in-doubt', 'it did not confirm', { hint: 'look there' }));
     error(new Error('odd'));
   });

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { onInterruption } from '../../src/cli/interruption.ts';
 
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-  'the first %s takes back, its echo is nothing, the next leaves at once and tells what may be left',
+  'the first %s rolls back, its echo is nothing, the next leaves at once and tells what may be left',
   async (signal) => {
     const child = spawn(process.execPath, [join(import.meta.dirname, 'stubborn.ts')], { stdio: ['ignore', 'pipe', 'pipe'] });
     const said = { out: '', err: '' };
@@ -25,7 +25,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   },
 );
 
-test('when nothing can be taken back any more, nothing else is said', () => {
+test('when nothing can be rolled back any more, nothing else is said', () => {
   const said: string[] = [];
   const { signal, release } = onInterruption(
     process.stderr,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { closest } from '../../src/closest.ts';
+import { didYouMean } from '../../src/did-you-mean.ts';
 import { bytesText, measureTexts, secondsText, timeText } from '../../src/cli/quantities.ts';
 
 test.each([
@@ -45,5 +45,5 @@ test.each([
   ['dryrun', 'dry-run'],
   ['selector', undefined],
 ])('%s was meant to be %s', (word, meant) => {
-  expect(closest(word, ['context', 'to', 'dry-run', 'output'])).toBe(meant);
+  expect(didYouMean(word, ['context', 'to', 'dry-run', 'output'])).toBe(meant);
 });

@@ -80,7 +80,7 @@ describe('an error', () => {
   test.each<[string, unknown, string, number]>([
     ['of usage', new MigrateError('usage', 'error: unknown flag: --x', { hint: 'See help.' }), 'error: unknown flag: --x\nSee help.\n', 2],
     ['before anything was touched', new MigrateError('refused', 'it is privileged'), 'error: it is privileged\n', 3],
-    ['that was taken back', new MigrateError('failed', 'criu: no space'), 'error: criu: no space\n', 1],
+    ['that was rolled back', new MigrateError('failed', 'criu: no space'), 'error: criu: no space\n', 1],
     ['that needs a person', new MigrateError('in-doubt', 'both are silent'), 'error: both are silent\n', 4],
     ['of a user who stopped it', new MigrateError('interrupted', 'stopped'), 'error: stopped\n', 130],
     [

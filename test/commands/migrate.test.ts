@@ -117,7 +117,7 @@ describe('a migration', () => {
     const { code, stderr } = await migrate('web-9', '--to', 'away');
     expect(code).toBe(1);
     expect(stderr).toContain('Error from server (NotFound)');
-    expect(stderr).not.toContain('taking everything back');
+    expect(stderr).not.toContain('rolling back');
     expect(logFiles()).toEqual([]);
   });
 
@@ -135,7 +135,7 @@ describe('a migration', () => {
     expect(lines.map((line) => (JSON.parse(line) as { type: string }).type)).toContain('step-failed');
   });
 
-  test('is taken back at Ctrl-C and ends with 130', async () => {
+  test('is rolled back at Ctrl-C and ends with 130', async () => {
     // Nothing that is to be made is ever answered, so nothing but the signal can end it.
     create = () => {
       create = () => undefined;

@@ -43,7 +43,7 @@ test('the agent and its tools run in a root that has nothing but the image', asy
   expect(await inside(`${tools}/find`, '--version')).toContain('findutils');
   // As CRIU calls it: GNU tar by itself would look for a shell and gzip, and here is neither.
   expect(await inside(`${tools}/../criu/tar`, '--create', '--gzip', '--directory', '/agent/licenses', '.')).toMatch(/^\.\/\0/);
-  expect((await run(['chroot', root, '/agent/hands'])).stderr).toContain('usage: hands');
+  expect((await run(['chroot', root, '/agent/host-exec'])).stderr).toContain('usage: host-exec');
   expect((await run(['chroot', root, '/agent/noop'])).code).toBe(0);
 });
 

@@ -75,7 +75,7 @@ describe('before the commit the source runs on, and nothing is left', () => {
   });
   afterAll(async () => deletePod('steady'));
 
-  async function expectTakenBack(running: Running, reason: RegExp): Promise<void> {
+  async function expectRolledBack(running: Running, reason: RegExp): Promise<void> {
     const { code, stderr } = await running.result;
     const errors = stderr.split('\n').filter((line) => line.startsWith('error: '));
     expect(errors.join()).toMatch(reason);
@@ -86,14 +86,14 @@ describe('before the commit the source runs on, and nothing is left', () => {
 
   test('when the agents cannot be started', async () => {
     const running = await startMigration('steady', '--agent-image', 'example.test/none:1');
-    await expectTakenBack(running, /helper pod .* cannot start: container \S+ with image example\.test\/none:1/);
+    await expectRolledBack(running, /helper pod .* cannot start: container \S+ with image example\.test\/none:1/);
   });
 
   test('when the target agent dies while the peer makes the pod', async () => {
     const running = await startMigration('steady');
     await running.sees('standby ...');
     await onTargets(killAgents);
-    await expectTakenBack(running, /agent/);
+    await expectRolledBack(running, /agent/);
   });
 
   test('when the target agent dies the moment before the commit', async () => {
@@ -103,7 +103,7 @@ describe('before the commit the source runs on, and nothing is left', () => {
     await hold.untilHeld();
     await onTargets(killAgents);
     await hold.letGo();
-    await expectTakenBack(running, /connection to the target's agent was lost/);
+    await expectRolledBack(running, /connection to the target's agent was lost/);
   });
 
   test('when somebody deletes a helper', async () => {
@@ -113,9 +113,9 @@ describe('before the commit the source runs on, and nothing is left', () => {
     await hold.untilHeld();
     await mustKubectl('home', 'delete', 'pods', '-l', 'kubectl-migrate/role=target', '--wait=false');
     // It takes a while until the peer's node hears of it.
-    await running.sees('taking everything back');
+    await running.sees('rolling back');
     await hold.letGo();
-    await expectTakenBack(running, /somebody ended a helper pod|agent/);
+    await expectRolledBack(running, /somebody ended a helper pod|agent/);
   });
 
   test('when the link between the agents is cut', async () => {
@@ -126,7 +126,7 @@ describe('before the commit the source runs on, and nothing is left', () => {
     await withoutPackets([podNetwork('home'), podNetwork('away')], async () =>
       withoutPackets([podNetwork('away'), podNetwork('home')], async () => {
         await hold.letGo();
-        await expectTakenBack(running, /connection to the target's agent was lost: nothing came from the other agent/);
+        await expectRolledBack(running, /connection to the target's agent was lost: nothing came from the other agent/);
       }),
     );
   });
@@ -139,7 +139,7 @@ describe('before the commit the source runs on, and nothing is left', () => {
     await withoutPackets([podNetwork('home'), podNetwork('away')], async () => {
       await hold.letGo();
       await runOnNode(nodeNamed('home-1'), ['sh', '-c', whenDecided(killAgents)]);
-      await expectTakenBack(running, /the agent in \S+-source ended the conversation/);
+      await expectRolledBack(running, /the agent in \S+-source ended the conversation/);
     });
   });
 

@@ -83,9 +83,9 @@ test('unknown pods and clusters are told as kubectl tells them', async ({ start 
 });
 
 test('a dry run tells what would be carried and lost, and touches nothing', async ({ start }) => {
-  await start(podOf('rehearsal', ['ticker', '1', '50']));
-  const { code, stdout } = await migrate('rehearsal', '--dry-run=client', '-o', 'json');
+  await start(podOf('dry run', ['ticker', '1', '50']));
+  const { code, stdout } = await migrate('dry run', '--dry-run=client', '-o', 'json');
   expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ pod: 'rehearsal', from: 'home-1', to: 'away', blocks: [] });
-  expect(await leftovers('rehearsal')).toEqual([]);
+  expect(JSON.parse(stdout)).toMatchObject({ pod: 'dry run', from: 'home-1', to: 'away', blocks: [] });
+  expect(await leftovers('dry run')).toEqual([]);
 });

@@ -10,7 +10,7 @@ let folder = '';
 let program = '';
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'shim-identify-'));
+  folder = await mkdtemp(join(tmpdir(), 'wrapper-identify-'));
   program = join(folder, 'selftest');
   // Any read or write outside of bounds, and anything undefined, ends the program with an error.
   const flags = [

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 
 /**
  * CRIU's own reason for a failure: the first line of its log that says `Error`. runc only tells "criu failed".
- * The two lines that are in every log here are no reasons (facts: tried, runc and CRIU options).
+ * The two lines that are in every log here are no reasons.
  *
  * @returns undefined when there is no log or no such line
  */

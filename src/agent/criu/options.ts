@@ -2,7 +2,7 @@ import { nodeDir } from '../node/host.ts';
 
 /**
  * CRIU's configuration file (CRIU_CONFIG_FILE): only what runc has no flag for, because runc's own settings override
- * the file (facts: tried, runc and CRIU options). `network-lock skip` is right here: the whole pod stands still, and a
+ * the file. `network-lock skip` is right here: the whole pod stands still, and a
  * failed restore then leaves no firewall rule in the pod; it also lets containers of one pod be dumped side by side.
  */
 export function criuConfig(actionScript?: string): string {

@@ -5,8 +5,8 @@ import type { Readable, Writable } from 'node:stream';
 export const hostProc = '/host/proc';
 /** The only folder that a migration makes on a node; it is gone when the last migration there has ended. */
 export const nodeDir = '/var/lib/kubectl-migrate';
-/** The static binary that enters the node's namespaces for us (native/hands.c). */
-const hands = '/agent/hands';
+/** The static binary that enters the node's namespaces for us (native/host-exec.c). */
+const hostExec = '/agent/host-exec';
 
 /** The path under which a file of the node is seen from the helper's container. */
 export function onHost(path: string): string {
@@ -49,7 +49,7 @@ export async function runJailed(folder: string, command: readonly string[], opti
 }
 
 async function run(args: readonly string[], options: HostCommandOptions): Promise<HostCommandResult> {
-  const child = spawn(hands, args, {
+  const child = spawn(hostExec, args, {
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...options.env },
     stdio: [options.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   });

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { cp, chmod, mkdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { plainSegment } from '../../protocol/names.ts';
-import { forgetKernel } from '../criu/kernel-cache.ts';
+import { forgetKerndat } from '../criu/kerndat.ts';
 import { nodeDir, onHost } from './host.ts';
 
 /** Where the staging folders lie. */
 export const migrationsDir = `${nodeDir}/migrations`;
-/** Where the shim finds the sockets of those who await a pod on this node, each named NAMESPACE_POD; others are drafts. */
+/** Where the wrapper finds the sockets of those who await a pod on this node, each named NAMESPACE_POD; others are drafts. */
 export const awaitDir = `${nodeDir}/await`;
 
 /** The staging folder of one migration on this node. */
@@ -24,8 +24,8 @@ export async function install(migration: string): Promise<void> {
     await mkdir(onHost(nodeDir), { recursive: true, mode: 0o700 });
     await mkdir(onHost(stagingDir(migration)), { recursive: true, mode: 0o700 });
     await installOnce(`${nodeDir}/tools`, async (draft) => cp(`${nodeDir}/tools`, draft, { recursive: true, verbatimSymlinks: true }));
-    for (const name of ['shim', 'hook', 'noop']) {
-      const from = name === 'noop' ? '/agent/noop' : '/agent/shim';
+    for (const name of ['wrapper', 'hook', 'noop']) {
+      const from = name === 'noop' ? '/agent/noop' : '/agent/wrapper';
       await installOnce(`${nodeDir}/${name}`, async (draft) => {
         await cp(from, draft);
         await chmod(draft, 0o755);
@@ -37,7 +37,7 @@ export async function install(migration: string): Promise<void> {
 }
 
 function isInstalled(migration: string): boolean {
-  return [stagingDir(migration), `${nodeDir}/tools`, `${nodeDir}/shim`, `${nodeDir}/hook`, `${nodeDir}/noop`].every((path) =>
+  return [stagingDir(migration), `${nodeDir}/tools`, `${nodeDir}/wrapper`, `${nodeDir}/hook`, `${nodeDir}/noop`].every((path) =>
     existsSync(onHost(path)),
   );
 }
@@ -62,7 +62,7 @@ async function installOnce(path: string, make: (draft: string) => Promise<void>)
  */
 export async function uninstall(migration: string): Promise<void> {
   await rm(onHost(stagingDir(migration)), { recursive: true, force: true });
-  // A pod that a dead agent awaited here: the shim is still mounted, and needs the copy of the runtime.
+  // A pod that a dead agent awaited here: the wrapper is still mounted, and needs the copy of the runtime.
   if (existsSync(onHost(awaitDir)) && readdirSync(onHost(awaitDir)).some((name) => !name.startsWith('.'))) return;
   try {
     await rmdir(onHost(migrationsDir));
@@ -81,7 +81,7 @@ export async function uninstall(migration: string): Promise<void> {
     ))
   )
     return;
-  forgetKernel(gone);
+  forgetKerndat(gone);
   await rm(onHost(gone), { recursive: true, force: true });
 }
 

@@ -46,8 +46,7 @@ export function isFrozen(container: NodeContainer): boolean {
 }
 
 /**
- * Whether a cgroup above the container is frozen. CRIU hangs then, and the container is dead afterwards
- * (facts: tried, cgroup v2).
+ * Whether a cgroup above the container is frozen. CRIU hangs then, and the container is dead afterwards.
  */
 export function isParentFrozen(container: NodeContainer): boolean {
   const { version, dir } = freezer(container);
@@ -135,7 +134,7 @@ function parentOf(pid: number): number | undefined {
 
 /**
  * How CRIU must treat cgroups, the same at dump and restore: with version 2 `ignore` would lose the private cgroup
- * namespace, with version 1 it saves 20 to 30 ms (facts: tried, cgroup v2).
+ * namespace, with version 1 it saves 20 to 30 ms.
  */
 export function manageCgroupsMode(container: NodeContainer): 'soft' | 'ignore' {
   return freezer(container).version === 2 ? 'soft' : 'ignore';

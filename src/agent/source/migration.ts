@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
-import { timed, type Tell } from '../clock.ts';
-import { learnKernel } from '../criu/kernel-cache.ts';
+import { timed, type EventSink } from '../clock.ts';
+import { learnKerndat } from '../criu/kerndat.ts';
 import { hostProc, runOnHost } from '../node/host.ts';
 import { install } from '../node/install.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
@@ -16,7 +16,7 @@ import { prepareDump, untilNoDump, type Dump } from './dump.ts';
 import { inspect } from './inspect.ts';
 import { PodFiles } from './pod-files.ts';
 import { findPod, type SourcePod } from './pod.ts';
-import { tellBytes, tellStages } from './progress.ts';
+import { emitBytes, emitStages } from './progress.ts';
 import { sendImages, type RunningDump } from './send-images.ts';
 import { TargetProgress } from './target-progress.ts';
 import { warmUp } from './warm-up.ts';
@@ -27,7 +27,7 @@ import { warmUp } from './warm-up.ts';
  */
 export class SourceMigration {
   readonly #id: string;
-  readonly #tell: Tell;
+  readonly #emit: EventSink;
   readonly #files = new PodFiles();
   readonly #target = new TargetProgress();
   #ref: PodOnNode | undefined;
@@ -37,15 +37,15 @@ export class SourceMigration {
   #dumping: Promise<unknown> = Promise.resolve();
   #isAborted = false;
 
-  constructor(id: string, tell: Tell) {
+  constructor(id: string, emit: EventSink) {
     this.#id = id;
-    this.#tell = tell;
+    this.#emit = emit;
   }
 
   async inspect(ref: PodOnNode): Promise<Inspection> {
     await install(this.#id);
     this.#ref = ref;
-    const [inspection] = await Promise.all([this.#look().then(inspect), learnKernel()]);
+    const [inspection] = await Promise.all([this.#look().then(inspect), learnKerndat()]);
     return inspection;
   }
 
@@ -64,11 +64,11 @@ export class SourceMigration {
   async precopy(): Promise<{ bytes: number }> {
     const link = this.#connected();
     const { trees } = await this.#look();
-    await this.#target.unlessItFails(timed(this.#tell, 'warm-up', undefined, async () => warmUp(link)));
+    await this.#target.unlessItFails(timed(this.#emit, 'warm-up', undefined, async () => warmUp(link)));
     const warmed = link.sent.bytes;
-    const stop = tellBytes(this.#tell, link);
+    const stop = emitBytes(this.#emit, link);
     try {
-      await this.#target.unlessItFails(timed(this.#tell, 'send-files', undefined, async () => this.#files.sendBase(link, trees)));
+      await this.#target.unlessItFails(timed(this.#emit, 'send-files', undefined, async () => this.#files.sendBase(link, trees)));
       link.send({ type: 'precopied' });
       await this.#target.reaches('precopied');
       return { bytes: link.sent.bytes - warmed };
@@ -88,18 +88,18 @@ export class SourceMigration {
     const { containers } = await this.#look();
     const runtime = await findRuntime();
     const dumps = await Promise.all(containers.map(async (container) => prepareDump(this.#id, container, runtime)));
-    const stop = tellBytes(this.#tell, link);
+    const stop = emitBytes(this.#emit, link);
     try {
       this.#requireWanted();
-      const reached = tellStages(this.#tell, link);
+      const reached = emitStages(this.#emit, link);
       this.#state = 'frozen';
-      await timed(this.#tell, 'freeze', undefined, async () => freezeTogether(containers));
+      await timed(this.#emit, 'freeze', undefined, async () => freezeTogether(containers));
       reached('frozen');
 
       const { trees } = await this.#look();
       const running = this.#startDumps(dumps);
-      const filesSent = timed(this.#tell, 'send-files', undefined, async () => this.#files.sendLast(link, trees, containers));
-      await this.#target.unlessItFails(Promise.all([filesSent, sendImages(link, running, filesSent, this.#tell)]));
+      const filesSent = timed(this.#emit, 'send-files', undefined, async () => this.#files.sendLast(link, trees, containers));
+      await this.#target.unlessItFails(Promise.all([filesSent, sendImages(link, running, filesSent, this.#emit)]));
       requireHeld(containers);
       link.send({ type: 'complete', ...link.sent });
       reached('sent');
@@ -147,7 +147,7 @@ export class SourceMigration {
    *
    * @param targetNeverRan the target's word that the commit did not get there, and that it takes none any more
    */
-  async rescue(ref: PodOnNode, targetNeverRan: boolean): Promise<'running' | 'committed'> {
+  async takeOver(ref: PodOnNode, targetNeverRan: boolean): Promise<'running' | 'committed'> {
     await install(this.#id);
     await untilNoDump(this.#id);
     this.#ref = ref;
@@ -195,7 +195,7 @@ export class SourceMigration {
     };
     const running = dumps.map((dump) => ({
       ...dump,
-      finished: limit(async () => timed(this.#tell, 'dump', dump.container, async () => start(dump))),
+      finished: limit(async () => timed(this.#emit, 'dump', dump.container, async () => start(dump))),
     }));
     this.#dumping = Promise.allSettled(running.map(({ finished }) => finished));
     return running;

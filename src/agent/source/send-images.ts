@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isPages } from '../../protocol/frames.ts';
-import { now, tellSpan, type Tell } from '../clock.ts';
+import { now, emitSpan, type EventSink } from '../clock.ts';
 import type { FileSender, PeerLink } from '../peer/link.ts';
 
 const chunkBytes = 1 << 20;
@@ -23,7 +23,12 @@ export interface RunningDump {
  * @param filesSent when the pod's files are at the target; no container is told to be restorable before
  * @throws Error when a dump failed; nothing more is sent then
  */
-export async function sendImages(link: PeerLink, dumps: readonly RunningDump[], filesSent: Promise<unknown>, tell: Tell): Promise<void> {
+export async function sendImages(
+  link: PeerLink,
+  dumps: readonly RunningDump[],
+  filesSent: Promise<unknown>,
+  emit: EventSink,
+): Promise<void> {
   const folders = dumps.map((dump) => new ImageFolder(link, dump));
   const told: Promise<void>[] = [];
   try {
@@ -32,7 +37,7 @@ export async function sendImages(link: PeerLink, dumps: readonly RunningDump[], 
       if (begun) told.push(filesSent.then(() => link.send({ type: 'restorable', container: begun.container })));
       const moved = await firstThat(left, async (folder) => folder.sendSomePages());
       if (moved?.isSent) {
-        tellSpan(tell, 'send-images', moved.container, moved.begunAt, now());
+        emitSpan(emit, 'send-images', moved.container, moved.begunAt, now());
         told.push(filesSent.then(() => link.send({ type: 'checkpointed', container: moved.container })));
       }
       if (!begun && !moved) await Promise.race([...left.map(({ ended }) => ended), delay(2)]);

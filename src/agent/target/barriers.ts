@@ -1,4 +1,4 @@
-import type { HeldHook } from './shim-server.ts';
+import type { HeldHook } from './wrapper-server.ts';
 
 export type Barrier = HeldHook['action'];
 

@@ -12,13 +12,13 @@ interface Limit {
 
 /**
  * CRIU works inside the new container's cgroup: 100m of CPU, of the container or of its pod, made a restore 14 s
- * instead of 1.4 s, a limit of five processes made it fail (facts: tried, cgroup v2). So the limits are left out for
+ * instead of 1.4 s, a limit of five processes made it fail. So the limits are left out for
  * the restore: the container's by way of its bundle, the pod's in its cgroup.
  *
  * @param sandboxId the pod's sandbox, whose cgroup lies in the pod's
  * @returns what puts all limits back; safe to call when the container is gone
  */
-export function liftLimits(bundle: string, runcRoot: string, containerId: string, sandboxId: string): () => void {
+export function suspendLimits(bundle: string, runcRoot: string, containerId: string, sandboxId: string): () => void {
   const file = onHost(`${bundle}/config.json`);
   const original = readFileSync(file, 'utf8');
   const spec = JSON.parse(original) as RuntimeSpec;
@@ -29,7 +29,7 @@ export function liftLimits(bundle: string, runcRoot: string, containerId: string
     delete resources.pids;
     writeFileSync(file, JSON.stringify(spec));
   }
-  const pod = liftPodLimit(runcRoot, sandboxId);
+  const pod = suspendPodLimit(runcRoot, sandboxId);
   return () => {
     pod();
     if (limits.length === 0) return;
@@ -64,7 +64,7 @@ function setLimit(cgroups: Readonly<Record<string, string>>, { controller, file,
   if (folder !== undefined) writeFileSync(onHost(`${folder}/${file}`), value);
 }
 
-function liftPodLimit(runcRoot: string, sandboxId: string): () => void {
+function suspendPodLimit(runcRoot: string, sandboxId: string): () => void {
   const cgroups = containerCgroups(runcRoot, sandboxId);
   const [folder, file, none] = cgroups[''] === undefined ? [cgroups['cpu'], 'cpu.cfs_quota_us', '-1'] : [cgroups[''], 'cpu.max', 'max'];
   if (folder === undefined) return () => undefined;

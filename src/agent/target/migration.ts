@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AwaitedPod, NodeFacts } from '../../protocol/agent-calls.ts';
 import type { PeerMessage } from '../../protocol/frames.ts';
-import { timed, type Tell } from '../clock.ts';
-import { learnKernel } from '../criu/kernel-cache.ts';
+import { timed, type EventSink } from '../clock.ts';
+import { learnKerndat } from '../criu/kerndat.ts';
 import { firstError } from '../criu/log.ts';
 import { nodeFacts } from '../node/facts.ts';
 import { onHost } from '../node/host.ts';
@@ -11,13 +11,13 @@ import { listenForPeer, PeerLink } from '../peer/link.ts';
 import { hasSandbox, readSpec, runcRoot, sandboxOf } from '../runc/container.ts';
 import { Barriers } from './barriers.ts';
 import { makeNoop } from './bundle.ts';
-import { liftLimits } from './limits.ts';
+import { suspendLimits } from './limits.ts';
 import { PodFolders } from './pod-folders.ts';
 import { Receiver } from './receiver.ts';
 import { RestoreSpans } from './restore-spans.ts';
 import { prepareRestore } from './restore.ts';
-import type { HeldCreate, HeldHook } from './shim-server.ts';
-import { StandIn } from './stand-in.ts';
+import type { HeldCreate, HeldHook } from './wrapper-server.ts';
+import { WrapperMount } from './wrapper-mount.ts';
 
 export interface AwaitedPodWithAddresses extends AwaitedPod {
   /** The pod's addresses at the source. */
@@ -33,12 +33,12 @@ const longRefusalSeconds = 7 * 24 * 3600;
  */
 export class TargetMigration {
   readonly #id: string;
-  readonly #tell: Tell;
+  readonly #emit: EventSink;
   readonly #spans: RestoreSpans;
   #link: PeerLink | undefined;
   #receiver: Receiver | undefined;
   #awaited: AwaitedPodWithAddresses | undefined;
-  #standIn: StandIn | undefined;
+  #wrapper: WrapperMount | undefined;
   #barriers: Barriers | undefined;
   #folders: PodFolders | undefined;
   #stopListening: () => void = () => undefined;
@@ -51,21 +51,21 @@ export class TargetMigration {
   readonly #held = new Map<string, HeldCreate>();
   readonly #started = new Map<string, string>();
   readonly #exited = new Set<string>();
-  readonly #putBack: (() => void)[] = [];
+  readonly #restoreLimits: (() => void)[] = [];
   readonly #armed = Promise.withResolvers<string>();
   readonly #finished = Promise.withResolvers<void>();
 
-  constructor(id: string, tell: Tell) {
+  constructor(id: string, emit: EventSink) {
     this.#id = id;
-    this.#tell = tell;
-    this.#spans = new RestoreSpans(tell);
+    this.#emit = emit;
+    this.#spans = new RestoreSpans(emit);
     this.#armed.promise.catch(() => undefined);
     this.#finished.promise.catch(() => undefined);
   }
 
   async inspect(): Promise<{ facts: NodeFacts }> {
     await install(this.#id);
-    const [facts] = await Promise.all([nodeFacts(), learnKernel()]);
+    const [facts] = await Promise.all([nodeFacts(), learnKerndat()]);
     return { facts };
   }
 
@@ -89,7 +89,7 @@ export class TargetMigration {
   async await(pod: AwaitedPodWithAddresses): Promise<void> {
     this.#awaited = pod;
     this.#barriers = new Barriers(pod.containers);
-    this.#standIn = await StandIn.mount(this.#id, pod, {
+    this.#wrapper = await WrapperMount.mount(this.#id, pod, {
       onCreate: (create) => this.#onCreate(create),
       onHook: (hook) => this.#onHook(hook),
       onExited: async (containerId, code) => this.#onExited(containerId, code),
@@ -117,9 +117,9 @@ export class TargetMigration {
   async finished(): Promise<{ notes: string[] }> {
     await this.#finished.promise;
     const notes: string[] = [];
-    for (const putBack of this.#putBack.splice(0)) {
+    for (const restore of this.#restoreLimits.splice(0)) {
       try {
-        putBack();
+        restore();
       } catch (error) {
         notes.push(`a limit could not be set again: ${(error as Error).message}`);
       }
@@ -143,7 +143,7 @@ export class TargetMigration {
   /** The awaited pod's containers are refused, with or without this agent, until the node knows nothing of the pod. */
   async untilPodIsGone(): Promise<void> {
     const { namespace, pod } = this.#required();
-    this.#standIn?.refuseFor(longRefusalSeconds);
+    this.#wrapper?.refuseFor(longRefusalSeconds);
     // A pod that was asked for a moment ago may still be on its way to this node.
     for (let absences = 0; absences < 8; absences = hasSandbox(namespace, pod) ? 0 : absences + 1) await delay(1000);
   }
@@ -153,7 +153,7 @@ export class TargetMigration {
     this.#stopListening();
     this.#link?.close();
     this.#receiver?.close();
-    await this.#standIn?.unmount();
+    await this.#wrapper?.unmount();
   }
 
   /** What the source sends is untrusted: whatever is wrong with it ends the migration, and is told to both ends. */
@@ -188,7 +188,7 @@ export class TargetMigration {
       case 'complete':
         this.#receiving().onMessage(message);
         this.#isComplete = true;
-        this.#tellIfAllIsHeld();
+        this.#emitIfAllIsHeld();
         break;
       case 'alive':
         break; // heard by the link
@@ -233,7 +233,7 @@ export class TargetMigration {
   /** The first container tells where the kubelet keeps the new pod's volumes: what was sent before can go there now. */
   async #prepare(create: HeldCreate): Promise<void> {
     try {
-      await timed(this.#tell, 'unpack', create.container, async () => this.#foldersOf(create).unpackBase(create));
+      await timed(this.#emit, 'unpack', create.container, async () => this.#foldersOf(create).unpackBase(create));
       this.#armed.resolve(create.podUid);
     } catch (error) {
       this.#fail((error as Error).message);
@@ -251,14 +251,14 @@ export class TargetMigration {
     this.#started.set(create.container, create.containerId);
     try {
       const folders = this.#foldersOf(create);
-      await timed(this.#tell, 'unpack', create.container, async () => folders.unpackLast(create));
+      await timed(this.#emit, 'unpack', create.container, async () => folders.unpackLast(create));
       const { addresses } = this.#required();
       const { environment, options } = await prepareRestore(this.#id, create, {
-        socket: this.#standIn?.socket ?? '',
+        socket: this.#wrapper?.socket ?? '',
         sourceAddresses: addresses,
       });
       const sandbox = sandboxOf(await readSpec(create.bundle));
-      this.#putBack.push(liftLimits(create.bundle, runcRoot, create.containerId, sandbox));
+      this.#restoreLimits.push(suspendLimits(create.bundle, runcRoot, create.containerId, sandbox));
       this.#spans.enter(create.container, 'build');
       create.restore(environment, options);
     } catch (error) {
@@ -288,7 +288,7 @@ export class TargetMigration {
         break;
       case 'pre-resume':
         this.#spans.enter(hook.container, 'await-commit');
-        this.#tellIfAllIsHeld();
+        this.#emitIfAllIsHeld();
         break;
     }
   }
@@ -297,7 +297,7 @@ export class TargetMigration {
     return this.#isComplete && (this.#barriers?.isFull('pre-resume') ?? false);
   }
 
-  #tellIfAllIsHeld(): void {
+  #emitIfAllIsHeld(): void {
     if (this.#isAllHeld) this.#link?.send({ type: 'ready', stage: 'held' });
   }
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { onHost } from '../node/host.ts';
 import { podVolumesDir, readSpec, sharedMemoryDir, type RuntimeSpec } from '../runc/container.ts';
 import { unpackTree } from '../files/unpack.ts';
-import type { HeldCreate } from './shim-server.ts';
+import type { HeldCreate } from './wrapper-server.ts';
 
 type Stage = 'base' | 'last';
 

@@ -1,17 +1,17 @@
 import type { SpanName } from '../../protocol/agent-events.ts';
-import { now, tellSpan, type Tell } from '../clock.ts';
+import { now, emitSpan, type EventSink } from '../clock.ts';
 
 /** Each container's restore is one phase after the other; tells each when the next one begins. */
 export class RestoreSpans {
-  readonly #tell: Tell;
+  readonly #emit: EventSink;
   readonly #current = new Map<string, { readonly name: SpanName; readonly from: number }>();
 
-  constructor(tell: Tell) {
-    this.#tell = tell;
+  constructor(emit: EventSink) {
+    this.#emit = emit;
   }
 
   enter(container: string, name: SpanName): void {
-    this.#tellCurrent(container);
+    this.#emitCurrent(container);
     this.#current.set(container, { name, from: now() });
   }
 
@@ -21,12 +21,12 @@ export class RestoreSpans {
   }
 
   leave(container: string): void {
-    this.#tellCurrent(container);
+    this.#emitCurrent(container);
     this.#current.delete(container);
   }
 
-  #tellCurrent(container: string): void {
+  #emitCurrent(container: string): void {
     const current = this.#current.get(container);
-    if (current) tellSpan(this.#tell, current.name, container, current.from, now());
+    if (current) emitSpan(this.#emit, current.name, container, current.from, now());
   }
 }

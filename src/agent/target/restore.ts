@@ -5,7 +5,7 @@ import { criuConfig, criuEnvironment, sharedFlags } from '../criu/options.ts';
 import { hostProc, nodeDir, onHost } from '../node/host.ts';
 import { stage, stagingDir } from '../node/install.ts';
 import { containerPid, readSpec, runcRoot, sandboxOf } from '../runc/container.ts';
-import type { HeldCreate } from './shim-server.ts';
+import type { HeldCreate } from './wrapper-server.ts';
 
 export interface RestorePlan {
   readonly environment: Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import type { Given } from '../command.ts';
-import { answerText, directives, type Candidate } from './answer.ts';
-import { askedBy, type Asked, type Source } from './asked.ts';
+import { answerText, directives, type Candidate } from './directives.ts';
+import { askedBy, type Asked, type Source } from './request.ts';
 
 /** Where candidates come from that are not known beforehand. */
 export type Ask = (source: Source, given: Given) => Promise<Candidate[]>;

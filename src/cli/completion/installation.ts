@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, constants, lstatSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { MigrateError } from '../../errors.ts';
-import { completionName } from './called.ts';
+import { completionName } from './invocation.ts';
 
 /** Where programs are looked for, and how they are told from other files. */
-export interface Surroundings {
+export interface Environment {
   readonly path: string;
   readonly platform: NodeJS.Platform;
 }
@@ -19,9 +19,9 @@ const sign = 'Made by "kubectl migrate completion --install", taken away by --un
  * @param folder beside the plugin when undefined
  * @returns the file and whether it had to be made. @throws MigrateError (refused) when it cannot be made there
  */
-export function install(folder: string | undefined, surroundings: Surroundings): { file: string; isNew: boolean } {
-  const { name, content } = program(surroundings);
-  const file = join(resolve(folder ?? pluginFolder(surroundings)), name);
+export function install(folder: string | undefined, environment: Environment): { file: string; isNew: boolean } {
+  const { name, content } = program(environment);
+  const file = join(resolve(folder ?? pluginFolder(environment)), name);
   const found = attempt('made', file, () => contentOf(file));
   if (found === content) return { file, isNew: false };
   if (found !== undefined && !found.includes(sign)) {
@@ -47,9 +47,9 @@ export function install(folder: string | undefined, surroundings: Surroundings):
  * @param folder the first of PATH that has it when undefined
  * @returns the file that is gone, if there was one. @throws MigrateError (refused) when it is not ours, or stays
  */
-export function uninstall(folder: string | undefined, surroundings: Surroundings): string | undefined {
-  const { name } = program(surroundings);
-  const file = folder === undefined ? find([name], surroundings) : join(resolve(folder), name);
+export function uninstall(folder: string | undefined, environment: Environment): string | undefined {
+  const { name } = program(environment);
+  const file = folder === undefined ? find([name], environment) : join(resolve(folder), name);
   const found = file === undefined ? undefined : attempt('removed', file, () => contentOf(file));
   if (file === undefined || found === undefined) return undefined;
   if (!found.includes(sign)) throw new MigrateError('refused', `${file} was not made by this command, so it stays`);
@@ -58,26 +58,26 @@ export function uninstall(folder: string | undefined, surroundings: Surroundings
 }
 
 /** The program that kubectl asks: the first that PATH has. */
-export function completionProgram(surroundings: Surroundings): string | undefined {
-  return find([program(surroundings).name], surroundings);
+export function completionProgram(environment: Environment): string | undefined {
+  return find([program(environment).name], environment);
 }
 
-function program({ platform }: Surroundings): { name: string; content: string } {
+function program({ platform }: Environment): { name: string; content: string } {
   return platform === 'win32'
     ? { name: `${completionName}.cmd`, content: `@rem ${sign}\r\n@kubectl-migrate __complete %*\r\n` }
     : { name: completionName, content: `#!/bin/sh\n# ${sign}\nexec kubectl-migrate __complete "$@"\n` };
 }
 
 /** The folder, not of the file that a link there leads to: krew's is in PATH, its store is not. */
-function pluginFolder(surroundings: Surroundings): string {
+function pluginFolder(environment: Environment): string {
   const names =
-    surroundings.platform === 'win32' ? ['kubectl-migrate.exe', 'kubectl-migrate.cmd', 'kubectl-migrate.bat'] : ['kubectl-migrate'];
-  const file = find(names, surroundings);
+    environment.platform === 'win32' ? ['kubectl-migrate.exe', 'kubectl-migrate.cmd', 'kubectl-migrate.bat'] : ['kubectl-migrate'];
+  const file = find(names, environment);
   if (file !== undefined) return join(file, '..');
   throw new MigrateError('refused', 'kubectl-migrate is in no folder of PATH', { hint: 'put it into one, or name one: --dir DIR' });
 }
 
-function find(names: readonly string[], { path }: Surroundings): string | undefined {
+function find(names: readonly string[], { path }: Environment): string | undefined {
   const folders = path.split(delimiter).filter(Boolean);
   return folders.flatMap((folder) => names.map((name) => join(resolve(folder), name))).find(isProgram);
 }

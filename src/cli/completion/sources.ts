@@ -6,15 +6,15 @@ import { remoteClusterLabel } from '../../liqo/names.ts';
 import type { Node } from '../../liqo/virtual-nodes.ts';
 import type { Given } from '../command.ts';
 import { connectionOf } from '../connection-arguments.ts';
-import type { Candidate } from './answer.ts';
-import type { Source } from './asked.ts';
+import type { Candidate } from './directives.ts';
+import type { Source } from './request.ts';
 import { aboutEntry, aboutNamespace, aboutPeer, aboutPod } from './descriptions.ts';
 
 /** A shell waits for the answer, and its user with it: milliseconds for everything that a cluster is asked. */
 const patienceMs = 1500;
 
 /**
- * Asks the kubeconfig or the cluster that the flags typed so far tell, and gives up after a while.
+ * Asks the kubeconfig or the cluster that the flags typed so far name, and gives up after a while.
  *
  * @throws whatever stands in the way of it
  */

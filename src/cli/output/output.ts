@@ -1,4 +1,4 @@
-import { closest } from '../../closest.ts';
+import { didYouMean } from '../../did-you-mean.ts';
 import type { Refuse } from '../command.ts';
 import type { Flag } from '../flags.ts';
 import { parseTemplate, type Part } from './jsonpath-template.ts';
@@ -44,7 +44,7 @@ export function outputOf(value: string | undefined, refuse: Refuse): Output {
     return template
       ? { format: templated, template: templateOf(template, refuse) }
       : refuse('template format specified but no template given');
-  const meant = closest(format, formats);
+  const meant = didYouMean(format, formats);
   const message = `unable to match a printer suitable for the output format "${value}", allowed formats are: ${formats.join(',')}`;
   return refuse(message, meant && `Did you mean -o ${meant}?`);
 }

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from 'listr2';
 import { stepNames, type MigrationEvent, type StepName } from '../../migration/contract.ts';
-import { printable } from '../printable.ts';
+import { escapeControls } from '../escape.ts';
 import { measureTexts } from '../quantities.ts';
 import { stepTitles } from '../step-titles.ts';
 import { LiveStep } from './live-step.ts';
@@ -48,7 +48,7 @@ export function listedProgress(output: NodeJS.WriteStream): Progress {
   );
   const live = new LiveStep();
   const draw = (): void => {
-    const text = printable(live.text(performance.now()));
+    const text = escapeControls(live.text(performance.now()));
     if (text !== '') show(live.isFrozen ? styleText(['bold', 'yellow'], text, { stream: output }) : text);
   };
   const drawing = setInterval(draw, drawMs);
@@ -62,7 +62,7 @@ export function listedProgress(output: NodeJS.WriteStream): Progress {
       for (const message of held) output.write(`${message}\n`);
     });
   const say = (told: string): void => {
-    const message = printable(told);
+    const message = escapeControls(told);
     // While the list is drawn there is no place for lines but in it; it is gone from there when its step ends.
     if (isDrawn) return void output.write(`${message}\n`);
     held.push(message);

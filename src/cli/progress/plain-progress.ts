@@ -1,5 +1,5 @@
 import { stepNames, type StepName } from '../../migration/contract.ts';
-import { printable } from '../printable.ts';
+import { escapeControls } from '../escape.ts';
 import { measureTexts, timeText } from '../quantities.ts';
 import { LiveStep } from './live-step.ts';
 import type { Progress } from './progress.ts';
@@ -10,7 +10,7 @@ const bytesIntervalMs = 10_000;
 
 /** Lines for logs and scripts: one when a step begins, one for each thing it is at, one with its figures when it ends. */
 export function plainProgress(output: NodeJS.WritableStream): Progress {
-  const say = (message: string): void => void output.write(`${printable(message)}\n`);
+  const say = (message: string): void => void output.write(`${escapeControls(message)}\n`);
   const row = (step: StepName, text: string): void => say(`${step.padEnd(nameWidth)}  ${text}`);
   const live = new LiveStep();
   let nextBytesAt = 0;

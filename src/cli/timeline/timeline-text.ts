@@ -1,5 +1,5 @@
 import type { MigrationReport } from '../../migration/contract.ts';
-import { printable } from '../printable.ts';
+import { escapeControls } from '../escape.ts';
 import { timeText } from '../quantities.ts';
 import { layOut, type Bar, type Frozen, type Panel, type Row } from './layout.ts';
 
@@ -22,7 +22,7 @@ export function timelineText(report: MigrationReport, width: number): string {
     panelTitle(panel, frozen),
     ...panel.groups.flatMap(({ label, rows }) => groupLines(label, rows, panel, frozen, labelWidth, barWidth)),
   ]);
-  return printable(`${[title, ...lines, '', '█ works  ░ waits  ┊ the pod stands still in between', footnote].join('\n')}\n`);
+  return escapeControls(`${[title, ...lines, '', '█ works  ░ waits  ┊ the pod stands still in between', footnote].join('\n')}\n`);
 }
 
 function panelTitle({ title }: Panel, frozen: Frozen | undefined): string {

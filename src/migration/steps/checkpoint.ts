@@ -1,10 +1,10 @@
 import { MigrateError } from '../../errors.ts';
 import type { CheckpointResult } from '../../protocol/agent-calls.ts';
 import type { AgentEvent } from '../../protocol/agent-events.ts';
-import type { StepClock, StepVoice } from '../clock.ts';
+import type { StepRunner, StepReporter } from '../step-runner.ts';
 import type { OnEvent } from '../contract.ts';
 import { openSession } from '../agent-session.ts';
-import { rescueSource } from '../rescue.ts';
+import { takeOverSource } from '../takeover.ts';
 import type { UndoList } from '../undo.ts';
 import type { Standby } from './standby.ts';
 
@@ -19,7 +19,7 @@ const deadlineMs = 300_000;
  */
 export async function checkpoint(
   standby: Standby,
-  clock: StepClock,
+  clock: StepRunner,
   undo: UndoList,
   onEvent: OnEvent,
   signal: AbortSignal,
@@ -30,9 +30,9 @@ export async function checkpoint(
   let unfollow = (): void => undefined;
   const start = performance.now();
   try {
-    return await clock.step('checkpoint', async (voice) => {
-      voice.say('freezing');
-      const progress = frozenSteps(voice, onEvent, inspection.memoryBytes);
+    return await clock.step('checkpoint', async (reporter) => {
+      reporter.progress('freezing');
+      const progress = frozenSteps(reporter, onEvent, inspection.memoryBytes);
       unfollow = source.listen(progress.onAgentEvent);
       const { frozenMs } = await source.call('source.checkpoint', null, deadlineMs);
       const { notes } = await target.call('target.finished', null, 60_000);
@@ -43,7 +43,7 @@ export async function checkpoint(
     if ((await stateOfSource(standby)) === 'running') throw error;
     // The source committed, or can tell nothing any more. If the target runs, it has had the source's word for it.
     const confirmed = await target.call('target.finished', null, 20_000).catch(() => undefined);
-    if (!confirmed && (await isTakenBack(standby))) throw error;
+    if (!confirmed && (await isRolledBack(standby))) throw error;
     undo.forget();
     if (!confirmed) throw inDoubt(standby, error as Error);
     clock.ignoreStop();
@@ -56,7 +56,7 @@ export async function checkpoint(
 
 /** One call does it all; the source tells the stages, which are three steps to the user. */
 function frozenSteps(
-  voice: StepVoice,
+  reporter: StepReporter,
   onEvent: OnEvent,
   aboutBytes: number,
 ): { onAgentEvent: (event: AgentEvent) => void; commit: () => { ms: number; endedAt: number } } {
@@ -64,15 +64,15 @@ function frozenSteps(
   let bytes = 0;
   let endedAt = performance.now();
   const onAgentEvent = (event: AgentEvent): void => {
-    if (event.type === 'bytes') voice.moved(event.bytes, Math.max(event.bytes, aboutBytes));
+    if (event.type === 'bytes') reporter.bytes(event.bytes, Math.max(event.bytes, aboutBytes));
     if (event.type !== 'stage') return;
     onEvent({ type: 'stage', stage: event.stage });
     ms += event.ms;
     bytes += event.bytes;
     endedAt = performance.now();
     if (event.stage !== 'sent' && event.stage !== 'held') return;
-    if (event.stage === 'sent') voice.turnTo('restore', { ms, bytes });
-    else voice.turnTo('commit', { ms });
+    if (event.stage === 'sent') reporter.turnTo('restore', { ms, bytes });
+    else reporter.turnTo('commit', { ms });
     ms = 0;
   };
   return { onAgentEvent, commit: () => ({ ms, endedAt }) };
@@ -83,7 +83,7 @@ async function stateOfSource(standby: Standby): Promise<'running' | 'committed' 
   try {
     return (await standby.source.call('source.abort', null, 130_000)).state;
   } catch {
-    return await askAgain(standby).catch(async () => rescueSource(standby).catch(() => 'unknown' as const));
+    return await askAgain(standby).catch(async () => takeOverSource(standby).catch(() => 'unknown' as const));
   }
 }
 
@@ -95,10 +95,10 @@ async function askAgain({ home, source }: Standby): Promise<'running' | 'committ
 }
 
 /** A commit that did not get to the target: when that gives its word that it never ran, and never will, the source may. */
-async function isTakenBack(standby: Standby): Promise<boolean> {
+async function isRolledBack(standby: Standby): Promise<boolean> {
   const { isRunning } = await standby.target.call('target.abort', null, 10_000).catch(() => ({ isRunning: true }));
   if (isRunning) return false;
-  return (await rescueSource(standby, true).catch(() => 'unknown')) === 'running';
+  return (await takeOverSource(standby, true).catch(() => 'unknown')) === 'running';
 }
 
 function inDoubt({ plan, shadowPod }: Standby, cause: Error): MigrateError {

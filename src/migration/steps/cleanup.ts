@@ -1,5 +1,5 @@
 import { openSession, type AgentSession } from '../agent-session.ts';
-import { sweepSource, sweepTarget } from '../rescue.ts';
+import { cleanSourceNode, cleanTargetNode } from '../takeover.ts';
 import { removePod } from '../start-helper.ts';
 import type { Prepared } from '../prepared.ts';
 
@@ -32,10 +32,10 @@ export async function cleanupTarget(prepared: Prepared): Promise<string[]> {
 async function cleanupAgent(prepared: Prepared, role: 'source' | 'target'): Promise<string[]> {
   const session = prepared[role];
   const { targetTwin, remote } = prepared;
-  const sweep = async (): Promise<void> =>
-    role === 'source' ? sweepSource(prepared) : sweepTarget(remote, prepared, targetTwin.spec.nodeName ?? '', 'moved');
+  const cleanNode = async (): Promise<void> =>
+    role === 'source' ? cleanSourceNode(prepared) : cleanTargetNode(remote, prepared, targetTwin.spec.nodeName ?? '', 'moved');
   try {
-    await session.call('cleanup', null, 30_000).catch(async () => cleanupAfresh(prepared, session).catch(sweep));
+    await session.call('cleanup', null, 30_000).catch(async () => cleanupAfresh(prepared, session).catch(cleanNode));
     return [];
   } catch (error) {
     const { name } = session.pod.metadata;

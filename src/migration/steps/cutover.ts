@@ -1,11 +1,11 @@
-import { insist } from '../../kube/insist.ts';
+import { retry } from '../../kube/retry.ts';
 import { isAlreadyExists, isNotFound, KubeError } from '../../kube/errors.ts';
 import { waitFor } from '../../kube/wait.ts';
 import type { Pod } from '../../kube/types.ts';
 import { homePod } from '../../liqo/home-pod.ts';
 import { adoptionPatch, isSeen } from '../../liqo/standby.ts';
 import { unmarkingPatch } from '../../liqo/token-secret.ts';
-import { keepObject, type KeptObject } from '../kept-object.ts';
+import { saveObject, type SavedObject } from '../saved-object.ts';
 import { unfinished, type Task } from '../unfinished.ts';
 import { cleanup, cleanupTarget } from './cleanup.ts';
 import type { Standby } from './standby.ts';
@@ -25,22 +25,22 @@ const adoptionDeadlineMs = 60_000;
  */
 export async function cutover(standby: Standby, say: (message: string) => void): Promise<{ notes: string[] }> {
   const { home, plan } = standby;
-  const kept = keepObject(homePod(plan.pod, plan.peer), plan.id);
+  const saved = saveObject(homePod(plan.pod, plan.peer), plan.id);
   let next: Task = 'delete';
   const begin = (task: Task): void => void (next = task);
   try {
-    const notes = await replaceObject(standby, kept, say, begin);
+    const notes = await replaceObject(standby, saved, say, begin);
     return { notes };
   } catch (cause) {
     // What the target agent has on its node is of no use any more. The source's record is: it keeps the pod frozen.
     await (next === 'delete' ? cleanupTarget(standby) : cleanup(standby)).catch(() => undefined);
-    throw unfinished(standby, next, kept.path, home.name, cause as Error);
+    throw unfinished(standby, next, saved.path, home.name, cause as Error);
   }
 }
 
 async function replaceObject(
   standby: Standby,
-  kept: KeptObject,
+  saved: SavedObject,
   say: (message: string) => void,
   begin: (task: Task) => void,
 ): Promise<string[]> {
@@ -49,13 +49,13 @@ async function replaceObject(
   const collection = `/api/v1/namespaces/${plan.pod.metadata.namespace}/pods`;
   const path = `${collection}/${plan.pod.metadata.name}`;
   const notes: string[] = [];
-  const retry = { deadlineMs: patienceMs, onTrouble: (error: Error) => say(`trying again: ${error.message}`) };
+  const policy = { deadlineMs: patienceMs, onRetry: (error: Error) => say(`trying again: ${error.message}`) };
 
   say('replacing the pod object');
   // It belongs to the moved pod from here on; who looks for what we have left must not find it.
   const { tokenSecret } = standby;
-  if (tokenSecret !== undefined) await insist(async () => remote.patch(tokenSecret, unmarkingPatch, 'merge').catch(unlessNotFound), retry);
-  const current = await insist(async () => home.get<Pod>(path).catch(unlessNotFound), retry);
+  if (tokenSecret !== undefined) await retry(async () => remote.patch(tokenSecret, unmarkingPatch, 'merge').catch(unlessNotFound), policy);
+  const current = await retry(async () => home.get<Pod>(path).catch(unlessNotFound), policy);
   if (current && current.metadata.uid !== plan.pod.metadata.uid)
     throw new Error(`there is another pod of that name now (UID ${current.metadata.uid})`);
   const end =
@@ -66,9 +66,9 @@ async function replaceObject(
         : (current.metadata.deletionGracePeriodSeconds ?? 0);
   const pod = { ...plan.pod, metadata: { ...plan.pod.metadata, ...changeable(current) } };
   const replacement = homePod(pod, peer);
-  kept.write(replacement);
+  saved.write(replacement);
   const preconditions = { uid: plan.pod.metadata.uid };
-  await insist(async () => home.delete(path, { gracePeriodSeconds: 0, preconditions }).catch(unlessNotFound), retry);
+  await retry(async () => home.delete(path, { gracePeriodSeconds: 0, preconditions }).catch(unlessNotFound), policy);
 
   begin('create');
   // Only now: a kubelet starts the containers of a pod that is not being deleted anew.
@@ -77,16 +77,16 @@ async function replaceObject(
   });
   const create = async (): Promise<unknown> =>
     home.create(collection, replacement).catch(async (error: unknown) => requireOurs(standby, path, error));
-  await insist(async () => insist(create, { ...retry, deadlineMs: quotaPatienceMs, canPass: isOfQuota }), retry);
+  await retry(async () => retry(create, { ...policy, deadlineMs: quotaPatienceMs, canPass: isOfQuota }), policy);
   begin('adopt');
   await untilSeen(standby, collection);
-  await insist(async () => remote.patch(shadowPod, adoptionPatch(pod, peer, plan.pod), 'merge'), retry);
-  kept.remove();
+  await retry(async () => remote.patch(shadowPod, adoptionPatch(pod, peer, plan.pod), 'merge'), policy);
+  saved.remove();
   begin('see');
   await killed;
 
   if (end !== undefined) {
-    await insist(async () => home.delete(path, { gracePeriodSeconds: end }).catch(unlessNotFound), retry);
+    await retry(async () => home.delete(path, { gracePeriodSeconds: end }).catch(unlessNotFound), policy);
     return [...notes, 'the pod was deleted while it was moved: its deletion goes on at the peer'];
   }
   say('waiting until the home cluster sees it run');

@@ -8,15 +8,15 @@ import { forgeShadowPod } from '../../liqo/forge-shadow-pod.ts';
 import { missingReferences } from '../../liqo/missing-references.ts';
 import type { Inspection, NodeFacts, PodOnNode } from '../../protocol/agent-calls.ts';
 import { openSession } from '../agent-session.ts';
-import { refusalOf } from '../admission.ts';
+import { refusalOf } from '../../preflight/admission.ts';
 import type { MigrationRequest, OnEvent } from '../contract.ts';
 import { sourceHelper } from '../helper-pods.ts';
-import { isCarried, isReflected } from '../judge.ts';
-import { nodeDifferences } from '../node-differences.ts';
+import { isCarried, isReflected } from '../../preflight/pod.ts';
+import { nodeDifferences } from '../../preflight/nodes.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
 import type { Plan } from '../plan.ts';
 import type { Prepared } from '../prepared.ts';
-import { rescueSource, sweepTarget } from '../rescue.ts';
+import { takeOverSource, cleanTargetNode } from '../takeover.ts';
 import { startHelper } from '../start-helper.ts';
 import { startTargetHelper } from '../target-helper.ts';
 import type { UndoList } from '../undo.ts';
@@ -48,19 +48,19 @@ export async function prepare(
   }
   const podOnNode = describePod(plan.pod);
   undo.add(`node ${plan.sourceNode}`, async () => {
-    await source.call('cleanup', null, 20_000).catch(async () => rescueSource({ home, plan, request, podOnNode }));
+    await source.call('cleanup', null, 20_000).catch(async () => takeOverSource({ home, plan, request, podOnNode }));
     source.close();
   });
-  let sweep: () => Promise<void> = () => Promise.reject(new Error('its agent is dead'));
+  let cleanNode: () => Promise<void> = () => Promise.reject(new Error('its agent is dead'));
   undo.add(`the target agent's node at ${plan.peer.virtualNode}`, async () => {
-    await target.call('cleanup', null, 20_000).catch(async () => sweep());
+    await target.call('cleanup', null, 20_000).catch(async () => cleanNode());
     target.close();
   });
 
   say('looking at both nodes');
   const remote = (await reachDirectly(home, plan.peer, signal)) ?? (await reachThrough(home, plan.peer, sourcePod, signal));
   const twin = await remote.get<Pod>(`/api/v1/namespaces/${plan.twinNamespace}/pods/${targetPod.metadata.name}`, signal);
-  sweep = async () => sweepTarget(remote, { plan, request }, twin.spec.nodeName ?? '', 'given-up');
+  cleanNode = async () => cleanTargetNode(remote, { plan, request }, twin.spec.nodeName ?? '', 'given-up');
   const [inspection, there] = await Promise.all([
     source.call('source.inspect', podOnNode, 60_000),
     target.call('target.inspect', null, 60_000),

@@ -1,12 +1,12 @@
 import { MigrateError } from '../../errors.ts';
 import { isNotFound } from '../../kube/errors.ts';
-import { insist } from '../../kube/insist.ts';
+import { retry } from '../../kube/retry.ts';
 import { waitFor } from '../../kube/wait.ts';
 import type { Pod } from '../../kube/types.ts';
 import { markingPatch, standbyShadowPod } from '../../liqo/standby.ts';
 import { createTokenSecret } from '../../liqo/token-secret.ts';
 import { withPins } from '../images.ts';
-import { requireUnchanged } from '../unchanged.ts';
+import { requireNoDrift } from '../drift.ts';
 import type { UndoList } from '../undo.ts';
 import type { Prepared } from '../prepared.ts';
 
@@ -27,7 +27,7 @@ export async function standby(prepared: Prepared, undo: UndoList, say: (message:
   const { plan, home, remote, target, podOnNode, targetTwin, pins } = prepared;
   const { pod, peer, twinNamespace, id } = plan;
   const { name } = pod.metadata;
-  say('mounting the stand-in for the runtime on the target node');
+  say('mounting the runtime wrapper on the target node');
   await target.call(
     'target.await',
     {
@@ -53,7 +53,7 @@ export async function standby(prepared: Prepared, undo: UndoList, say: (message:
 
   undo.add(`ShadowPod ${twinNamespace}/${name} at ${peer.virtualNode}`, async () => {
     await target.call('target.abort', null, 10_000).catch(() => undefined);
-    await insist(async () => remote.delete(shadowPod, {}).catch(unlessNotFound), { deadlineMs: 30_000 });
+    await retry(async () => remote.delete(shadowPod, {}).catch(unlessNotFound), { deadlineMs: 30_000 });
     await untilGone(prepared);
   });
   say('waiting for the sandbox, the volumes and the first container');
@@ -64,7 +64,7 @@ export async function standby(prepared: Prepared, undo: UndoList, say: (message:
     whyItCannotStart(prepared, signal),
   ]);
   await remote.patch(shadowPod, markingPatch(pod, id), 'merge', signal);
-  await requireUnchanged(home, pod, signal);
+  await requireNoDrift(home, pod, signal);
   return { ...prepared, shadowPod, tokenSecret };
 }
 
@@ -103,7 +103,7 @@ async function whyItCannotStart({ remote, plan }: Prepared, signal: AbortSignal)
         if (pod?.status?.phase === 'Failed')
           throw new MigrateError('failed', `${where} cannot start: ${pod.status.message ?? pod.status.reason ?? 'it failed'}`);
         const bad = pod?.status?.containerStatuses?.find(({ state }) => state?.running ?? state?.terminated);
-        if (bad) throw new MigrateError('failed', `${where} started container ${bad.name} afresh: the target agent was passed by`);
+        if (bad) throw new MigrateError('failed', `${where} started container ${bad.name} afresh: the runtime wrapper was bypassed`);
         return false;
       },
     },

@@ -36,7 +36,7 @@ const failed: readonly MigrationEvent[] = [
   { type: 'step-progress', step: 'prepare', message: 'starting the helper pods' },
   { type: 'log', message: 'for the log alone' },
   { type: 'step-failed', step: 'prepare', ms: 1234, message: 'no such image' },
-  { type: 'notice', message: 'taking everything back' },
+  { type: 'notice', message: 'rolling back' },
 ];
 
 describe('elsewhere than on a terminal', () => {
@@ -68,7 +68,7 @@ describe('elsewhere than on a terminal', () => {
       'prepare ...',
       'prepare     starting the helper pods ...',
       'prepare failed after 1.2 s',
-      'taking everything back',
+      'rolling back',
       '',
     ]);
   });
@@ -108,7 +108,7 @@ describe('on a terminal', () => {
   test('a failure ends the list, and what follows from it is told below', async () => {
     const list = lastList(await shown(true, (progress) => run(progress, failed)));
     expect(list.slice(0, 3)).toEqual(['✔ Plan  10 ms', '✖ Prepare both nodes', '◼ Copy files ahead']);
-    expect(list.slice(-2)).toEqual(['taking everything back', '']);
+    expect(list.slice(-2)).toEqual(['rolling back', '']);
   });
 
   test('a list that nothing more comes for ends all the same', async () => {

@@ -1,0 +1,138 @@
+// What the agent asks for from inside its own container, and util-linux cannot do: to run something in the node's namespaces where
+// its own lie below them, or out of reach of its own cgroup's end, or locked into a folder.
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef NODE_DIR
+#define NODE_DIR "/var/lib/kubectl-migrate"
+#endif
+
+static int fail(const char *what) {
+  fprintf(stderr, "host-exec: %s: %s\n", what, strerror(errno));
+  return 1;
+}
+
+// The mount namespace comes last: the others are opened through a path of our own.
+static int enter(const char *proc) {
+  static const char *names[] = {"cgroup", "ipc", "uts", "net", "pid", "mnt"};
+  int namespaces[6];
+  for (int i = 0; i < 6; i++) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/1/ns/%s", proc, names[i]);
+    namespaces[i] = open(path, O_RDONLY | O_CLOEXEC);
+    if (namespaces[i] < 0 && errno != ENOENT)
+      return fail(path);
+  }
+  for (int i = 0; i < 6; i++) {
+    // Nobody can go up to a PID namespace that his own lies in: a helper without hostPID (Liqo takes it away from
+    // pods at the peer) stays in its own, which is enough for all but a checkpoint.
+    int is_above = !strcmp(names[i], "pid");
+    if (namespaces[i] >= 0 && setns(namespaces[i], 0) && !(is_above && errno == EINVAL))
+      return fail(names[i]);
+  }
+  return chdir("/") ? fail("/") : 0;
+}
+
+// Out of the helper's cgroup: when the helper dies, everything in there is killed, and a CRIU that is killed while its
+// code runs inside somebody's processes takes those with it. What does not work is left as it is.
+static void leave_cgroups(void) {
+  static const char *hierarchies[] = {"", "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd", "unified"};
+  for (size_t i = 0; i < sizeof hierarchies / sizeof *hierarchies; i++) {
+    char path[128];
+    snprintf(path, sizeof path, "/sys/fs/cgroup/%s/cgroup.procs", hierarchies[i]);
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0)
+      continue;
+    (void)!write(file, "0", 1);
+    close(file);
+  }
+}
+
+static pid_t child;
+static void pass_on(int number) {
+  if (child > 0)
+    kill(child, number);
+}
+
+static int run(char **command, int outlives_us) {
+  child = fork();
+  if (child < 0)
+    return fail("fork");
+  if (child == 0) {
+    // The agent may be killed at any moment; nothing else of what it started must go on alone.
+    if (!outlives_us)
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execvp(command[0], command);
+    fprintf(stderr, "host-exec: %s: %s\n", command[0], strerror(errno));
+    _exit(errno == ENOENT ? 127 : 126);
+  }
+  signal(SIGTERM, pass_on);
+  signal(SIGINT, pass_on);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+    ;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// A root file system with nothing but the folder and our tools: whatever a name or a symbolic link says, it cannot
+// lead anywhere else. The tmpfs is ours alone, as is the mount namespace; both go with the last process.
+static int jail(const char *proc, const char *folder, char **command) {
+  char root[] = "/tmp", place[64], tools[sizeof root + sizeof NODE_DIR + 16];
+  if (enter(proc))
+    return 1;
+  if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+    return fail("unshare");
+  // Opened here and not before: a mount can only be bound from within its own mount namespace.
+  int target = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int toolbox = open(NODE_DIR "/tools", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (target < 0)
+    return fail(folder);
+  if (mount("kubectl-migrate", root, "tmpfs", 0, "mode=0700,size=16m"))
+    return fail("tmpfs");
+  snprintf(place, sizeof place, "/proc/self/fd/%d", target);
+  if (mkdir("/tmp/d", 0700) || mount(place, "/tmp/d", NULL, MS_BIND, NULL))
+    return fail("bind folder");
+  if (toolbox >= 0) {
+    snprintf(tools, sizeof tools, "%s", root);
+    for (const char *from = NODE_DIR "/tools"; *from;) {
+      size_t length = 1 + strcspn(from + 1, "/");
+      strncat(tools, from, length);
+      from += length;
+      if (mkdir(tools, 0755))
+        return fail(tools);
+    }
+    snprintf(place, sizeof place, "/proc/self/fd/%d", toolbox);
+    if (mount(place, tools, NULL, MS_BIND, NULL) || mount(NULL, tools, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
+      return fail("bind tools");
+  }
+  if (chroot(root) || chdir("/d"))
+    return fail("chroot");
+  return run(command, 0);
+}
+
+int main(int argc, char **argv) {
+  if (argc >= 4 && !strcmp(argv[1], "enter"))
+    return enter(argv[2]) ? 1 : run(argv + 3, 0);
+  if (argc >= 4 && !strcmp(argv[1], "outlive")) {
+    setsid();
+    signal(SIGPIPE, SIG_IGN);
+    if (enter(argv[2]))
+      return 1;
+    leave_cgroups();
+    return run(argv + 3, 1);
+  }
+  if (argc >= 5 && !strcmp(argv[1], "jail"))
+    return jail(argv[2], argv[3], argv + 4);
+  fprintf(stderr, "usage: host-exec enter|outlive PROC PROG ARGS | jail PROC DIR PROG ARGS\n");
+  return 2;
+}

@@ -1,0 +1,94 @@
+import { MigrateError } from '../errors.ts';
+import type { OnEvent, StepName, StepReport } from './contract.ts';
+import type { TimelineRecorder } from './timeline.ts';
+
+/** What the work of a step found out about itself. */
+interface Measures {
+  readonly bytes?: number;
+  /** When others measured it better than the time between the step's begin and its end. */
+  readonly ms?: number;
+  /** When it was over already (performance.now()). */
+  readonly endedAt?: number;
+}
+
+/** What the work of a step can tell while it goes on. */
+export interface StepReporter {
+  readonly progress: (message: string) => void;
+  /** @param about how much it will be in the end */
+  readonly bytes: (bytes: number, about: number) => void;
+  /** The step is over, and the same work goes on as the next one. */
+  readonly turnTo: (next: StepName, measures: Measures) => void;
+}
+
+/** Runs the steps of a migration, measures them and tells about them. */
+export class StepRunner {
+  readonly #onEvent: OnEvent;
+  readonly #timeline: TimelineRecorder;
+  #signal: AbortSignal;
+  readonly #start = performance.now();
+  readonly steps: StepReport[] = [];
+  #current: { readonly step: StepName; readonly start: number } | undefined;
+
+  constructor(onEvent: OnEvent, timeline: TimelineRecorder, signal: AbortSignal) {
+    this.#onEvent = onEvent;
+    this.#timeline = timeline;
+    this.#signal = signal;
+  }
+
+  get totalMs(): number {
+    return performance.now() - this.#start;
+  }
+
+  /** After the commit there is only forward: the user's wish to stop comes too late. */
+  ignoreStop(): void {
+    this.#signal = new AbortController().signal;
+  }
+
+  /**
+   * @param work may return the measures of the step, or of the last one that it turned to
+   * @throws MigrateError (interrupted) when the user stopped it, else what the work throws
+   */
+  async step<T>(step: StepName, work: (voice: StepReporter) => Promise<T>): Promise<T> {
+    this.#begin(step);
+    try {
+      this.#throwIfStopped();
+      const result = await work({
+        progress: (message) => this.#emit((current) => ({ type: 'step-progress', step: current, message })),
+        bytes: (bytes, about) => this.#emit((current) => ({ type: 'step-bytes', step: current, bytes, about })),
+        turnTo: (next, measures) => {
+          this.#end(measures);
+          this.#begin(next);
+        },
+      });
+      this.#end((result ?? {}) as Measures);
+      return result;
+    } catch (error) {
+      const { message } = error as Error;
+      this.#emit((current, start) => ({ type: 'step-failed', step: current, ms: performance.now() - start, message }));
+      this.#throwIfStopped();
+      throw error;
+    }
+  }
+
+  #begin(step: StepName): void {
+    this.#current = { step, start: performance.now() };
+    this.#onEvent({ type: 'step-started', step });
+  }
+
+  #end(measures: Measures): void {
+    this.#emit((step, start) => {
+      const { endedAt = performance.now(), ms = endedAt - start, bytes = 0 } = measures;
+      this.steps.push({ name: step, ms: Math.round(ms), bytes });
+      this.#timeline.stepEnded(step, ms, endedAt);
+      return { type: 'step-done', step, ms, bytes };
+    });
+  }
+
+  #emit(event: (step: StepName, start: number) => Parameters<OnEvent>[0]): void {
+    if (this.#current) this.#onEvent(event(this.#current.step, this.#current.start));
+  }
+
+  #throwIfStopped(): void {
+    if (this.#signal.aborted) throw new MigrateError('interrupted', 'stopped', { cause: this.#signal.reason });
+  }
+}

@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { askedBy } from '../../../src/cli/completion/request.ts';
+import { commands, flagsOf } from '../../../src/cli/commands.ts';
+import { valueOfNone } from '../../../src/cli/flags.ts';
+
+function ask(...words: string[]): { known: string[]; source?: string; fromShell?: string; typed: string; before: string } {
+  const { known, source, fromShell, typed, before } = askedBy(words);
+  return { known: known.map(({ value }) => value), ...(source && { source }), ...(fromShell && { fromShell }), typed, before };
+}
+
+const names = commands.filter(({ name, isHidden }) => name !== '' && !isHidden).map(({ name }) => name);
+
+describe('a pod', () => {
+  test.each([
+    ['the first word, beside commands', [''], { known: names, typed: '', before: '' }],
+    ['no word at all', [], { known: names, typed: '', before: '' }],
+    ['the beginning of a name', ['we'], { known: names, typed: 'we', before: '' }],
+    ['a name with its kind', ['pod/we'], { known: [], typed: 'we', before: 'pod/' }],
+    ['a name with another word for its kind', ['po/'], { known: [], typed: '', before: 'po/' }],
+    ['the word after the kind', ['pod', 'we'], { known: [], typed: 'we', before: '' }],
+    ['a word behind flags with values', ['--to', 'milan', '-n', 'shop', 'we'], { known: names, typed: 'we', before: '' }],
+    ['a word behind a flag that needs none', ['--dry-run', 'we'], { known: names, typed: 'we', before: '' }],
+    ['a word behind --', ['--to', 'milan', '--', 'we'], { known: [], typed: 'we', before: '' }],
+  ])('can be %s', (_what, words, expected) => {
+    expect(ask(...words)).toEqual({ ...expected, source: 'pods' });
+  });
+
+  test('is asked for once: then only the peer is missing, and then nothing', () => {
+    expect(ask('web-0', '')).toEqual({ known: ['--to'], typed: '', before: '' });
+    expect(ask('pod', 'web-0', '')).toEqual({ known: ['--to'], typed: '', before: '' });
+    expect(ask('web-0', '--to', 'milan', '')).toEqual({ known: [], typed: '', before: '' });
+  });
+
+  test('has no other kind', () => {
+    expect(ask('deploy/we')).toEqual({ known: [], typed: 'deploy/we', before: '' });
+    expect(ask('deploy', 'we')).toMatchObject({ known: ['--to'] });
+  });
+});
+
+describe("a flag's value", () => {
+  test.each([
+    [['--to', 'mi'], { source: 'peers', typed: 'mi', before: '' }],
+    [['web-0', '--to=mi'], { source: 'peers', typed: 'mi', before: '' }],
+    [['--to', '--mi'], { source: 'peers', typed: '--mi', before: '' }],
+    [['-n', ''], { source: 'namespaces', typed: '', before: '' }],
+    [['-n=sh'], { source: 'namespaces', typed: 'sh', before: '' }],
+    [['-nsh'], { source: 'namespaces', typed: 'sh', before: '-n' }],
+    [['--context', ''], { source: 'contexts', typed: '', before: '' }],
+    [['--cluster='], { source: 'clusters', typed: '', before: '' }],
+    [['--user', 'a'], { source: 'users', typed: 'a', before: '' }],
+    [['--kubeconfig', './c'], { fromShell: 'files', typed: './c', before: '' }],
+    [['--client-key='], { fromShell: 'files', typed: '', before: '' }],
+    [['--cache-dir', ''], { fromShell: 'folders', typed: '', before: '' }],
+    [['--token', 'x'], { typed: 'x', before: '' }],
+    [['--no-such-flag='], { typed: '', before: '' }],
+  ])('%j', (words, expected) => {
+    expect(ask(...words)).toEqual({ known: [], ...expected });
+  });
+
+  test('is one of those that the table of commands names', () => {
+    expect(ask('--dry-run=')).toMatchObject({ known: expect.arrayContaining(['none', 'client']), typed: '' });
+    expect(ask('-o', 'j')).toMatchObject({ known: expect.arrayContaining(['json']), typed: 'j' });
+    expect(ask('-oj')).toMatchObject({ known: expect.arrayContaining(['json']), typed: 'j', before: '-o' });
+    expect(ask('--insecure-skip-tls-verify=')).toMatchObject({ known: ['true', 'false'] });
+  });
+
+  test('is suggested for every flag, but for those whose values nobody can know', () => {
+    const free = [
+      'agent-image',
+      'as',
+      'as-group',
+      'as-uid',
+      'as-user-extra',
+      'password',
+      'request-timeout',
+      'server',
+      'tls-server-name',
+      'token',
+      'username',
+    ];
+    const valued = commands
+      .flatMap((command) => flagsOf(command).map((flag) => ({ command, flag })))
+      .filter(({ flag }) => valueOfNone(flag) === undefined && flag.kind !== 'number');
+    const silent = valued.filter(({ command, flag }) => {
+      const { known, source, fromShell } = ask(...[command.name].filter(Boolean), `--${flag.name}`, '');
+      return known.length === 0 && !source && !fromShell;
+    });
+    expect([...new Set(silent.map(({ flag }) => flag.name))].toSorted()).toEqual(free);
+  });
+});
+
+describe("a flag's name", () => {
+  test('is one that the command has, long or short', () => {
+    expect(ask('web-0', '-').known).toEqual(
+      expect.arrayContaining(['--to', '--namespace', '-n', '--output', '-o', '--context', '--server', '-s', '--help', '-h']),
+    );
+    expect(ask('help', '--').known).not.toContain('--to');
+    expect(ask('help', '--').known).toContain('--context');
+  });
+
+  test('is not offered again, unless it may be repeated', () => {
+    const { known } = ask('web-0', '-nshop', '--to=milan', '--as-group', 'one', '--dry-run', '-');
+    for (const name of ['--namespace', '-n', '--to', '--dry-run']) expect(known).not.toContain(name);
+    expect(known).toContain('--as-group');
+  });
+
+  test('is none behind --', () => {
+    expect(ask('--', '-')).toEqual({ known: [], source: 'pods', typed: '-', before: '' });
+  });
+});
+
+test('help completes the names of commands', () => {
+  expect(ask('help', '')).toEqual({ known: names, typed: '', before: '' });
+  expect(ask('help', 'x', '')).toEqual({ known: [], typed: '', before: '' });
+});
+
+test('the flags before the word tell which cluster is to be asked', () => {
+  const { given } = askedBy(['--context', 'milan', '-nshop', '--as-group=a', '--as-group', 'b', '--no-such', 'we']);
+  expect([given('context'), given('namespace'), given('as-group'), given('to')]).toEqual([['milan'], ['shop'], ['a', 'b'], []]);
+});
+
+test('no words are too odd to be asked about', () => {
+  const word = fc.oneof(
+    fc.string(),
+    fc.constantFrom('--', '-', '--to', '--to=', '-n', '-o=', 'pod', 'pod/', 'help', '--dry-run', '=', '--=', '-='),
+  );
+  fc.assert(
+    fc.property(fc.array(word), (words) => {
+      expect(words.at(-1) ?? '').toContain(askedBy(words).typed);
+    }),
+  );
+});

@@ -1,0 +1,59 @@
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { must, run, type RunResult } from '../../build/run.ts';
+
+const native = join(import.meta.dirname, '../../native');
+let folder = '';
+let hostExec = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'host-exec-'));
+  hostExec = join(folder, 'host-exec');
+  await must([
+    'gcc',
+    '-std=c11',
+    '-D_GNU_SOURCE',
+    '-O1',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    `-DNODE_DIR="${join(folder, 'node')}"`,
+    '-o',
+    hostExec,
+    join(native, 'host-exec.c'),
+  ]);
+  const program =
+    '#include <stdio.h>\nint main(int n, char **v) { FILE *f = fopen(v[n - 1], "r"); int c; while (f && (c = getc(f)) != EOF) putchar(c); return !f; }';
+  await writeFile(join(folder, 'show.c'), program);
+  await must(['gcc', '-static', '-o', join(folder, 'show'), join(folder, 'show.c')]);
+}, 60_000);
+
+afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+/** Runs a script in namespaces of its own, whose first process stands for the node's. */
+async function onNode(script: string): Promise<RunResult> {
+  return await run(['unshare', '--mount', '--pid', '--fork', '--mount-proc', 'sh', '-euc', script]);
+}
+
+test('a tool in its jail reads the files of its folder', async () => {
+  const jail = join(folder, 'jail-in');
+  await mkdir(jail);
+  await copyFile(join(folder, 'show'), join(jail, 'show'));
+  await writeFile(join(jail, 'file'), 'mine');
+  expect(await onNode(`exec ${hostExec} jail /proc ${jail} ./show file`)).toMatchObject({ code: 0, stdout: 'mine' });
+});
+
+test.each(['../../../../../../etc/hostname', '/etc/hostname', '/proc/1/root/etc/hostname'])(
+  'nothing leads a tool out of its jail, not a link to %s',
+  async (target) => {
+    const jail = await mkdtemp(join(folder, 'jail-'));
+    await copyFile(join(folder, 'show'), join(jail, 'show'));
+    await symlink(target, join(jail, 'link'));
+    await mkdir(join(jail, 'etc'));
+    const result = await onNode(`exec ${hostExec} jail /proc ${jail} ./show link`);
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(await onNode(`exec ${hostExec} jail /proc ${jail} ./show ${target}`)).toMatchObject({ code: 1, stdout: '' });
+  },
+);

@@ -1,0 +1,238 @@
+import { describe, expect, test } from 'vitest';
+import type { Pod } from '../../src/kube/types.ts';
+import { assessPod } from '../../src/preflight/pod.ts';
+import { nodeDifferences } from '../../src/preflight/nodes.ts';
+
+function pod(spec: Partial<Pod['spec']> = {}, metadata: Partial<Pod['metadata']> = {}): Pod {
+  return {
+    metadata: { name: 'web-0', namespace: 'demo', ...metadata },
+    spec: { containers: [{ name: 'main' }], ...spec },
+    status: { phase: 'Running', containerStatuses: [{ name: 'main', state: { running: {} } }] },
+  };
+}
+
+test('an ordinary pod has nothing in the way, and hears what is carried and lost', () => {
+  const assessment = assessPod(
+    pod({
+      volumes: [
+        { name: 'data', emptyDir: {} },
+        { name: 'fast', emptyDir: { medium: 'Memory' } },
+        { name: 'c', configMap: { name: 'c' } },
+      ],
+    }),
+  );
+  expect(assessment.blocks).toEqual([]);
+  expect(assessment.carries).toEqual(expect.arrayContaining(['emptyDir data', 'emptyDir fast (in memory)']));
+  expect(assessment.loses.join()).toContain('reset');
+});
+
+describe('what is not carried is in the way, with its reason', () => {
+  const container = (extra: object): Partial<Pod['spec']> => ({ containers: [{ name: 'main', ...extra }] });
+  const cases: readonly [string, Pod, RegExp][] = [
+    ['an owner', pod({}, { ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web', uid: '1' }] }), /StatefulSet web/],
+    ['a finalizer', pod({}, { finalizers: ['a/b'] }), /finalizers/],
+    ['being deleted', pod({}, { deletionTimestamp: 'now' }), /being deleted/],
+    ['a claim of a volume', pod({ volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'x' } }] }), /persistentVolumeClaim/],
+    ['a volume kind that nobody knows yet', pod({ volumes: [{ name: 'v', quantumFoam: {} }] }), /quantumFoam/],
+    ['the network of the node', pod({ hostNetwork: true }), /hostNetwork/],
+    ['the processes of the node', pod({ hostPID: true }), /hostPID/],
+    ['a user namespace', pod({ hostUsers: false }), /hostUsers/],
+    ['an ephemeral container', pod({ ephemeralContainers: [{ name: 'debug' }] }), /ephemeral/],
+    ['a claim of devices', pod({ resourceClaims: [{}] }), /resourceClaims/],
+    ['a device', pod(container({ resources: { limits: { 'nvidia.com/gpu': '1' } } })), /nvidia/],
+    ['a block device', pod(container({ volumeDevices: [{}] })), /block device/],
+    ['an ephemeral volume', pod({ volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate: {} } }] }), /kind ephemeral/],
+    ['a volume from an image', pod({ volumes: [{ name: 'v', image: { reference: 'x' } }] }), /kind image/],
+    ['a volume from a repository', pod({ volumes: [{ name: 'v', gitRepo: { repository: 'x' } }] }), /kind gitRepo/],
+    ['huge pages as a volume', pod({ volumes: [{ name: 'v', emptyDir: { medium: 'HugePages-2Mi' } }] }), /medium HugePages-2Mi/],
+    [
+      'the trust of its cluster',
+      pod({ volumes: [{ name: 'v', projected: { sources: [{ clusterTrustBundle: { path: 'ca' } }] } }] }),
+      /clusterTrustBundle/,
+    ],
+    [
+      'a certificate of its cluster',
+      pod({ volumes: [{ name: 'v', projected: { sources: [{ podCertificate: { keyType: 'ED25519' } }] } }] }),
+      /podCertificate/,
+    ],
+    ['a runtime class', pod({ runtimeClassName: 'gvisor' }), /runtime class gvisor/],
+    ['Windows', pod({ os: { name: 'windows' } }), /Windows/],
+    ['an unmasked /proc', pod(container({ securityContext: { procMount: 'Unmasked' } })), /procMount/],
+    [
+      'a liveness probe without patience',
+      pod(container({ livenessProbe: { httpGet: { port: 80 }, periodSeconds: 1, failureThreshold: 3 } })),
+      /liveness probe for 3 s/,
+    ],
+    [
+      'shared mounts',
+      pod(container({ volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation: 'HostToContainer' }] })),
+      /mountPropagation/,
+    ],
+  ];
+  for (const [what, odd, reason] of cases) {
+    test(what, () =>
+      expect(
+        assessPod(odd)
+          .blocks.map((block) => block.reason)
+          .join(),
+      ).toMatch(reason),
+    );
+  }
+  test('a container that does not run', () => {
+    const crashed = {
+      ...pod(),
+      status: { phase: 'Running', containerStatuses: [{ name: 'main', state: { waiting: { reason: 'CrashLoopBackOff' } } }] },
+    };
+    expect(assessPod(crashed).blocks).toHaveLength(1);
+  });
+});
+
+describe('what comes over as it is needs no word', () => {
+  const cases: readonly [string, Partial<Pod['spec']>][] = [
+    [
+      'what every pod gets from its API server',
+      {
+        priority: 0,
+        preemptionPolicy: 'PreemptLowerPriority',
+        schedulerName: 'default-scheduler',
+        serviceAccountName: 'default',
+        serviceAccount: 'default',
+        securityContext: {},
+        dnsPolicy: 'ClusterFirst',
+        enableServiceLinks: true,
+        restartPolicy: 'Always',
+        terminationGracePeriodSeconds: 30,
+      },
+    ],
+    [
+      'names',
+      { hostname: 'a', subdomain: 'b', setHostnameAsFQDN: true, hostAliases: [{ ip: '10.0.0.1', hostnames: ['db'] }], dnsConfig: {} },
+    ],
+    ['rules of restart', { containers: [{ name: 'main', restartPolicy: 'Never', restartPolicyRules: [], resizePolicy: [] }] }],
+    ['the keyboard and the screen', { containers: [{ name: 'main', stdin: true, stdinOnce: true, tty: true }] }],
+    [
+      'a liveness probe with patience, or one by exec',
+      {
+        containers: [
+          { name: 'main', livenessProbe: { httpGet: {}, periodSeconds: 10, failureThreshold: 3 } },
+          { name: 'side', livenessProbe: { exec: {}, periodSeconds: 1, failureThreshold: 1 } },
+        ],
+      },
+    ],
+    [
+      'mounts of parts, read-only to the bottom',
+      {
+        containers: [
+          {
+            name: 'main',
+            volumeMounts: [
+              { name: 'v', mountPath: '/v', subPath: 'a', readOnly: true, recursiveReadOnly: 'Enabled' },
+              { name: 'v', mountPath: '/w', subPathExpr: '$(A)' },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      'users, groups, sysctls and profiles',
+      {
+        securityContext: {
+          runAsUser: 1,
+          supplementalGroupsPolicy: 'Strict',
+          fsGroupChangePolicy: 'Always',
+          sysctls: [],
+          seccompProfile: {},
+          appArmorProfile: {},
+        },
+      },
+    ],
+    ['topology', { topologySpreadConstraints: [{}] }],
+  ];
+  const usual = assessPod(pod()).loses;
+  for (const [what, spec] of cases) {
+    test(what, () => {
+      const odd = pod(spec);
+      const statuses = odd.spec.containers.map(({ name }) => ({ name, state: { running: {} } }));
+      const assessment = assessPod({ ...odd, status: { phase: 'Running', containerStatuses: statuses } });
+      expect(assessment.blocks).toEqual([]);
+      expect(assessment.loses).toEqual(usual);
+    });
+  }
+});
+
+describe('what the peer does not get is told when the pod has it', () => {
+  const container = (extra: object): Partial<Pod['spec']> => ({ containers: [{ name: 'main', ...extra }] });
+  const variable = (fieldPath: string): Partial<Pod['spec']> =>
+    container({ env: [{ name: 'PLACE', valueFrom: { fieldRef: { fieldPath } } }] });
+  const cases: readonly [string, Pod, RegExp][] = [
+    [
+      'rules for a place',
+      pod({ nodeSelector: { disk: 'ssd' }, affinity: { nodeAffinity: {} }, schedulerName: 'mine' }),
+      /\(nodeSelector, affinity, schedulerName\)/,
+    ],
+    ['a priority class', pod({ priorityClassName: 'high', priority: 1000 }), /its priorityClassName:/],
+    ['a priority by default', pod({ priority: 1000 }), /its priority:/],
+    ['the wish not to preempt', pod({ preemptionPolicy: 'Never' }), /its preemptionPolicy:/],
+    ['overhead', pod({ overhead: { cpu: '1' } }), /overhead/],
+    ['resources of the pod', pod({ resources: { limits: { cpu: '1' } } }), /the resources of the pod as a whole/],
+    ['a host name that overrides', pod({ hostnameOverride: 'x' }), /hostnameOverride/],
+    ['a group of pods', pod({ workloadRef: {} }), /workloadRef/],
+    ['a service account', pod({ serviceAccountName: 'robot' }), /service account robot .* "default"/],
+    ['readiness gates', pod({ readinessGates: [{ conditionType: 'a.b/c' }] }), /readiness gates \(a\.b\/c\)/],
+    ['its address in the environment', pod(variable('status.podIP')), /PLACE \(status\.podIP\)/],
+    ['its node in the environment', pod(variable('spec.nodeName')), /PLACE \(spec\.nodeName\)/],
+    ['its UID in the environment', pod(variable('metadata.uid')), /PLACE \(metadata\.uid\)/],
+    ['a port of its node', pod(container({ ports: [{ containerPort: 80, hostPort: 8080 }] })), /port 8080 \(hostPort\)/],
+    [
+      'a late readiness',
+      pod(container({ readinessProbe: { httpGet: {}, initialDelaySeconds: 60 } })),
+      /after 60 s \(initialDelaySeconds\)/,
+    ],
+    ['a field of a newer Kubernetes', pod({ quantum: true }), /^quantum: a field/m],
+    ['one of a container', pod(container({ entangled: 'main' })), /^containers\[\]\.entangled: a field/m],
+    [
+      'one of a security context',
+      pod(container({ securityContext: { cloak: true } })),
+      /^containers\[\]\.securityContext\.cloak: a field/m,
+    ],
+    [
+      'one of a mount',
+      pod(container({ volumeMounts: [{ name: 'v', mountPath: '/v', warp: 1 }] })),
+      /^containers\[\]\.volumeMounts\[\]\.warp: a field/m,
+    ],
+  ];
+  for (const [what, odd, loss] of cases) test(what, () => expect(assessPod(odd).loses.join('\n')).toMatch(loss));
+  test('restarts so far', () => {
+    const restarted = {
+      ...pod(),
+      status: { phase: 'Running', containerStatuses: [{ name: 'main', restartCount: 3, state: { running: {} } }] },
+    };
+    expect(assessPod(restarted).loses.join()).toContain('restart count of container main (3)');
+  });
+  test('unless Liqo is told to hand it on', () => {
+    const annotations = { 'liqo.io/anti-affinity-preset': 'propagate', 'liqo.io/api-server-support': 'remote' };
+    expect(assessPod(pod({ affinity: { podAntiAffinity: {} }, serviceAccountName: 'robot' }, { annotations })).loses).toEqual(
+      assessPod(pod()).loses,
+    );
+  });
+});
+
+describe('two nodes fit', () => {
+  const node = {
+    architecture: 'x64',
+    kernel: '6.1',
+    cgroupVersion: 2,
+    cpuFlags: ['avx2', 'sse4_2'],
+    runtime: '/usr/bin/runc',
+    runtimeVersion: 'runc version 1.3.6',
+  } as const;
+  test('when the target has all that the source has', () => {
+    expect(nodeDifferences(node, { ...node, kernel: '6.18', cpuFlags: ['avx2', 'sse4_2', 'avx512f'] })).toEqual([]);
+  });
+  test('not when it lacks an instruction set, or is another kind of machine, cgroup or runtime', () => {
+    expect(nodeDifferences({ ...node, cpuFlags: ['avx512f'] }, node).join()).toContain('avx512f');
+    expect(nodeDifferences(node, { ...node, architecture: 'arm64' }).join()).toContain('arm64');
+    expect(nodeDifferences(node, { ...node, cgroupVersion: 1 }).join()).toContain('cgroup');
+    expect(nodeDifferences(node, { ...node, runtimeVersion: 'crun version 1.28' }).join()).toContain('crun');
+  });
+});
