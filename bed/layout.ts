@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 
-/** Everything that the bed makes on this machine carries this prefix or lies in this folder, and nothing else does. */
-export const prefix = 'kmbed';
+/**
+ * Everything that the bed makes on this machine carries this prefix or lies in this folder, and nothing else does. With others,
+ * a second bed stands beside the first: each has networks of its own.
+ */
+export const prefix = process.env['KUBECTL_MIGRATE_BED_PREFIX'] ?? 'kmbed';
 export const stateDir = process.env['KUBECTL_MIGRATE_BED'] ?? '/var/lib/kubectl-migrate-bed';
 
 export type ClusterName = 'home' | 'away';

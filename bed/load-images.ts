@@ -25,7 +25,13 @@ async function loadOnto(name: string, images: readonly Image[]): Promise<void> {
   const had = JSON.parse(await readFile(record, 'utf8').catch(() => '{}')) as Record<string, string>;
   const wanted = images.filter(({ archive, reference }) => had[reference] !== archive || !archive.startsWith(cacheRoot));
   if (wanted.length === 0) return;
-  await until(`containerd of ${name}`, 30_000, async () => (await runOnNode(node, ['ctr', 'version'])).code === 0);
+  // On a busy machine the node's first process may not be there yet either.
+  const hasContainerd = async (): Promise<boolean> =>
+    runOnNode(node, ['ctr', 'version']).then(
+      ({ code }) => code === 0,
+      () => false,
+    );
+  await until(`containerd of ${name}`, 60_000, hasContainerd);
   for (const { archive, reference } of wanted) {
     await importImage(node, archive);
     if (reference === pauseImage) await pinImage(node, reference);
