@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { inTurn } from './turn.ts';
 
 /** The folder of everything that is built once and used by every checkout of this machine. */
 export const cacheRoot =
@@ -11,7 +12,7 @@ export const cacheRoot =
 /**
  * Returns the folder `<kind>-<hash of inputs>` of the cache and has `make` fill it when it is not there yet.
  * The folder appears whole or not at all: it is made under another name and renamed, so a killed build leaves
- * nothing that looks finished, and of two builds at once the first wins.
+ * nothing that looks finished. Of two that want the same at once one makes it and the other waits.
  *
  * @param inputs whatever the result depends on; order matters
  * @param make fills the (empty) folder whose path it is given
@@ -26,6 +27,14 @@ export async function cached(
   const folder = cachePath(kind, inputs);
   if (existsSync(folder)) return folder;
   await mkdir(cacheRoot, { recursive: true });
+  await inTurn(basename(folder), async () => {
+    if (!existsSync(folder)) await fill(folder, kind, make);
+  });
+  if (keep !== undefined) await prune(kind, keep);
+  return folder;
+}
+
+async function fill(folder: string, kind: string, make: (folder: string) => Promise<void>): Promise<void> {
   const draft = await mkdtemp(join(cacheRoot, `.draft-${kind}-`));
   try {
     await make(draft);
@@ -35,8 +44,6 @@ export async function cached(
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
-  if (keep !== undefined) await prune(kind, keep);
-  return folder;
 }
 
 async function prune(kind: string, keep: number): Promise<void> {

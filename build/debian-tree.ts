@@ -3,8 +3,8 @@ import { requirePackages } from './apt.ts';
 import { cached } from './cache.ts';
 import { must } from './run.ts';
 
-/** The suite whose containerd, runc and CRIU are known to work together. */
-const suite = 'forky';
+/** The suite whose containerd and runc are known to work with our CRIU, which is built from its sources. */
+export const suite = 'forky';
 
 /**
  * A Debian file tree with those packages, unpacked once and shared by everybody who asks for the same list.
@@ -23,8 +23,8 @@ export async function debianTree(packages: readonly string[]): Promise<string> {
   });
 }
 
-/** The mirror that this machine itself is set up with. */
-async function debianMirror(): Promise<string> {
+/** The mirror that this machine itself is set up with. @throws Error when it has none */
+export async function debianMirror(): Promise<string> {
   const folder = '/etc/apt/sources.list.d';
   const files = await readdir(folder).catch(() => []);
   const texts = await Promise.all(

