@@ -1,6 +1,7 @@
 #!/bin/bash
 # The first process of a node, in its own namespaces but still in the machine's file tree: builds the node's root
-# file system, moves into it and runs the node's daemons. It ends, and the node with it, when one of them ends.
+# file system, moves into it and runs the node's daemons. As systemd does on other nodes, it starts what ends again a
+# second later, with its log going on, and reaps what is orphaned (bash does while it waits).
 # Arguments: state folder of the node, its base tree, its name, its address, folder of the Kubernetes programs,
 # cgroup version, controllers of version 1.
 set -eu
@@ -48,10 +49,30 @@ mount --make-rshared /
 hostname "$name"
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
-containerd -c /node/containerd.toml >/var/log/containerd.log 2>&1 &
+declare -A commands=(
+  [containerd]="containerd -c /node/containerd.toml"
+  [kubelet]="/programs/kubelet --config /node/kubelet.yaml --kubeconfig /node/kubeconfig --node-ip $address --hostname-override $name -v 2"
+  [kube-proxy]="/programs/kube-proxy --kubeconfig /node/kubeconfig --hostname-override $name --proxy-mode iptables
+    --conntrack-max-per-core 0 --healthz-bind-address 127.0.0.1:10256"
+)
+declare -A daemons
+# start NAME SECONDS: the pause is the daemon's own process's, so that no other daemon waits for it.
+start() {
+  (
+    sleep "$2"
+    exec ${commands[$1]} >>"/var/log/$1.log" 2>&1
+  ) &
+  daemons[$!]=$1
+}
+
+start containerd 0
 until [ -S /run/containerd/containerd.sock ]; do sleep 0.1; done
-/programs/kubelet --config /node/kubelet.yaml --kubeconfig /node/kubeconfig --node-ip "$address" \
-  --hostname-override "$name" -v 2 >/var/log/kubelet.log 2>&1 &
-/programs/kube-proxy --kubeconfig /node/kubeconfig --hostname-override "$name" --proxy-mode iptables \
-  --conntrack-max-per-core 0 --healthz-bind-address 127.0.0.1:10256 >/var/log/kube-proxy.log 2>&1 &
-wait -n
+start kubelet 0
+start kube-proxy 0
+while true; do
+  ended=
+  wait -n -p ended || true
+  daemon=${daemons[${ended:-0}]-}
+  unset "daemons[${ended:-0}]"
+  [ -z "$daemon" ] || start "$daemon" 1
+done

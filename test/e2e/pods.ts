@@ -18,3 +18,10 @@ export function podOf(name: string, command: readonly string[], extra: Partial<P
 export function containerOf(name: string, command: readonly string[], extra: Partial<Container> = {}): Container {
   return { name, image: 'example.test/base:1', imagePullPolicy: 'IfNotPresent', command: [...command], ...extra };
 }
+
+/** How the runtime calls a container of a pod that runs. @throws Error when it has none yet */
+export function containerIdOf({ metadata, status }: Pod, container = 'main'): string {
+  const id = status?.containerStatuses?.find(({ name }) => name === container)?.containerID?.split('://')[1];
+  if (id === undefined) throw new Error(`pod ${metadata.name} has no container ${container} yet`);
+  return id;
+}
