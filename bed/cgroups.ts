@@ -40,6 +40,21 @@ export function cgroupMembers(): number[] {
   return ownRoots().flatMap((folder) => folders(folder).flatMap((one) => pidsIn(one)));
 }
 
+/**
+ * Thaws whatever is frozen in the nodes' cgroups. On version 1 a frozen process does not die of SIGKILL, not even when the first
+ * process of its PID namespace has: it would outlive its node for ever.
+ */
+export function thawCgroups(): void {
+  for (const folder of ownRoots().flatMap((one) => folders(one))) {
+    const path = join(folder, isUnified ? 'cgroup.freeze' : 'freezer.state');
+    try {
+      if (existsSync(path)) writeFileSync(path, isUnified ? '0' : 'THAWED');
+    } catch {
+      // the cgroup has just gone, with the processes that it had
+    }
+  }
+}
+
 /** Removes the nodes' cgroups, which must be empty of processes by now. */
 export function removeCgroups(): void {
   for (const folder of ownRoots()) {

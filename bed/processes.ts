@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, readdirSync, statSync } from 'node:f
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { cgroupMembers } from './cgroups.ts';
+import { cgroupMembers, thawCgroups } from './cgroups.ts';
 import { stateDir } from './layout.ts';
 import { networkNamespaces } from './network.ts';
 
@@ -54,7 +54,8 @@ function startTimeOf(pid: number): string | undefined {
 
 /**
  * Ends all processes of the bed: those recorded, those in its network namespaces and those in its cgroups. The first
- * process of a node takes its whole PID namespace with it, containers included.
+ * process of a node takes its whole PID namespace with it, containers included. The frozen ones die when they are thawed, before
+ * they would run: SIGKILL waits for them.
  */
 export async function endProcesses(): Promise<void> {
   const deadline = Date.now() + 30_000;
@@ -67,6 +68,7 @@ export async function endProcesses(): Promise<void> {
         // ended meanwhile
       }
     }
+    thawCgroups();
     await delay(100);
   }
 }

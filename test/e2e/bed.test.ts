@@ -9,6 +9,8 @@ import { networkOf, nodeNamed, prefix, stateDir } from '../../bed/layout.ts';
 import { networkNamespaces } from '../../bed/network.ts';
 import { isAlive, recordedProcesses } from '../../bed/processes.ts';
 import { must, run } from '../../build/run.ts';
+import { startPod } from './cluster.ts';
+import { containerIdOf, podOf } from './pods.ts';
 
 const main = join(import.meta.dirname, '../../bed/main.ts');
 const bed = (...args: readonly string[]): string[] => [process.execPath, main, ...args];
@@ -115,7 +117,12 @@ test('a bed whose processes have all died, and an up that was killed midway, are
 });
 
 // The last one: nothing is up after it.
-test('down leaves nothing at all', async () => {
+test('down leaves nothing at all, not even a pod that stands frozen', async () => {
+  const pod = await startPod(podOf('frozen', ['ticker', '1', '20']));
+  const id = containerIdOf(pod);
+  const node = bed('node', 'home-1', '--', 'ctr', '-n', 'k8s.io', 'task');
+  await must([...node, 'pause', id]);
+  expect(await must([...node, 'ls'])).toMatch(new RegExp(`^${id} .*PAUSED`, 'm'));
   await must(bed('down'));
   expect(await leftovers()).toEqual([]);
 });
