@@ -1,7 +1,7 @@
 import { build, type BuildOptions, type BuildResult, type Metafile, type Plugin } from 'esbuild';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { version } from '../src/cli/agent-image.ts';
+import { version } from '../src/version.ts';
 import { libraryScript, programScript, type ScriptName } from './scripts.ts';
 
 const checkout = join(import.meta.dirname, '..');

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { version } from '../src/cli/agent-image.ts';
+import { version } from '../src/version.ts';
 import { nameOf, type Platform } from './platforms.ts';
 
 export interface Archive {

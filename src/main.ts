@@ -1,4 +1,4 @@
-import { version } from './cli/agent-image.ts';
+import { version } from './version.ts';
 import { wordsToComplete } from './cli/completion/invocation.ts';
 
 // A reader that has seen enough closes the pipe; that is no error of ours.

@@ -1,5 +1,7 @@
 import { chmodSync, copyFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { roles } from '../protocol/agent-calls.ts';
+import { readDeadlineFactor, setDeadlineFactor } from '../protocol/deadlines.ts';
 import { serveAgent } from './daemon.ts';
 import { cleanNode } from './target/node-cleanup.ts';
 
@@ -7,15 +9,17 @@ import { cleanNode } from './target/node-cleanup.ts';
 const controlSocket = '/agent/control.sock';
 
 /**
- * `agent.mjs serve MIGRATION` is the helper's main process. `agent.mjs attach` is what the CLI runs by exec: it joins
+ * `agent.mjs serve ROLE MIGRATION [FACTOR]` is the helper's main process; FACTOR is for its deadlines. `agent.mjs attach` is what the CLI runs by exec: it joins
  * its own standard input and output to the agent. `agent.mjs connect HOST PORT` joins them to a TCP connection, for a
  * CLI that cannot reach the peer's API server itself. `agent.mjs stage FOLDER` puts the no-op program there.
  * `agent.mjs node-cleanup MIGRATION NAMESPACE POD moved|given-up` clears away what the target agent of a migration left when it
  * died.
  */
 const [verb, first = '', second = '', third = '', fourth = ''] = process.argv.slice(2);
-if (verb === 'serve') {
-  await serveAgent(controlSocket, first);
+const role = roles.find((one) => one === first);
+if (verb === 'serve' && role) {
+  setDeadlineFactor(readDeadlineFactor(third) ?? 1);
+  await serveAgent(controlSocket, role, second);
 } else if (verb === 'attach' || verb === 'connect') {
   const socket = verb === 'attach' ? connect(controlSocket) : connect(Number(second), first);
   socket.on('error', (error) => {
@@ -31,7 +35,7 @@ if (verb === 'serve') {
   chmodSync(`${first}/noop`, 0o755);
 } else {
   process.stderr.write(
-    'usage: agent stage FOLDER | serve MIGRATION | node-cleanup MIGRATION NAMESPACE POD moved|given-up | attach | connect HOST PORT\n',
+    'usage: agent stage FOLDER | serve source|target MIGRATION [FACTOR] | node-cleanup MIGRATION NAMESPACE POD moved|given-up | attach | connect HOST PORT\n',
   );
   process.exitCode = 2;
 }

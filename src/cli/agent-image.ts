@@ -1,6 +1,4 @@
-import manifest from '../../package.json' with { type: 'json' };
-
-export const version: string = manifest.version;
+import { version } from '../version.ts';
 
 /** The helper pods' image that belongs to this version of the plugin. */
 export const agentImage = `ghcr.io/kubectl-migrate/agent:v${version}`;

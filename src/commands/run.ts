@@ -1,4 +1,4 @@
-import { version } from '../cli/agent-image.ts';
+import { version } from '../version.ts';
 import type { Command, CommandName, Streams } from '../cli/command.ts';
 import type { CommandLine } from '../cli/command-line.ts';
 import { commands, moveCommand } from '../cli/commands.ts';

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
@@ -32,6 +33,9 @@ export interface AgentClock {
   /** How wrong that may be: half of the time that the question and its answer took. */
   readonly errorMs: number;
 }
+
+/** By this our conversations are known as one CLI's. */
+const cli = randomUUID();
 
 const startDeadlineMs = 120_000;
 
@@ -98,9 +102,11 @@ export async function openSession(connection: KubeConnection, pod: Pod, signal: 
         if (event) for (const listener of listeners) listener(event);
       });
       const call: AgentSession['call'] = async (called, params, deadlineMs) => client.call(called, params, deadlineMs);
+      const clock = await compareClocks(call);
+      await call('attend', { cli }, 5_000);
       return {
         pod,
-        clock: await compareClocks(call),
+        clock,
         call,
         listen: (listener) => {
           listeners.add(listener);

@@ -7,6 +7,7 @@ import {
   movedPodAnnotation,
   virtualNodeToleration,
 } from '../liqo/names.ts';
+import { deadlineFactor } from '../protocol/deadlines.ts';
 import { imageAtPeer, type Pins } from './images.ts';
 import type { Plan } from './plan.ts';
 
@@ -92,7 +93,7 @@ function helper(plan: Plan, migration: string, image: string, role: 'source' | '
           name: agentContainer,
           image,
           imagePullPolicy: 'IfNotPresent',
-          args: ['serve', migration],
+          args: ['serve', role === 'target' ? 'target' : 'source', migration, String(deadlineFactor())],
           securityContext: { privileged: true },
           volumeMounts: [{ name: 'proc', mountPath: '/host/proc' }],
         },

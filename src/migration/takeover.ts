@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Pod } from '../kube/types.ts';
+import type { SourceFact } from '../protocol/settle.ts';
 import { waitFor } from '../kube/wait.ts';
 import { originLabel } from '../liqo/names.ts';
 import { openSession, untilHelperRuns, type AgentSession } from './agent-session.ts';
@@ -20,10 +21,10 @@ const deadlineMs = 240_000;
 export async function takeOverSource(
   prepared: Pick<Prepared, 'home' | 'plan' | 'request' | 'podOnNode'>,
   targetNeverRan = false,
-): Promise<'running' | 'committed'> {
+): Promise<SourceFact> {
   return await onSource(prepared, async (session) => {
     const { state } = await session.call('source.takeover', { ...prepared.podOnNode, targetNeverRan }, 130_000);
-    if (state === 'running') await session.call('cleanup', null, 20_000);
+    if (state === 'runs') await session.call('cleanup', null, 20_000);
     return state;
   });
 }

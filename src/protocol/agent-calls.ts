@@ -1,7 +1,28 @@
+import type { SourceFact, TargetFact } from './settle.ts';
+
 /**
  * What the CLI asks of an agent (src/protocol/rpc.ts carries it, through exec). Every call belongs to the one
  * migration that the agent was started for.
  */
+
+/** Which end of a migration an agent is; it knows the calls of that end alone. */
+export const roles = ['source', 'target'] as const;
+export type Role = (typeof roles)[number];
+
+/** What an agent is, and how it stands. */
+export interface Hello {
+  /** The agent's clock, ms since 1970. */
+  readonly now: number;
+  /** The agent and the CLI speak to each other only when both are of one version. */
+  readonly version: string;
+  readonly role: Role;
+  readonly migration: string;
+  /** The state of the agent's machine, for a person. */
+  readonly state: string;
+  /** Whether a CLI attends this migration now: it was heard within the last seconds. */
+  readonly isAttended: boolean;
+}
+
 export interface ContainerRef {
   readonly name: string;
   /** As the pod's status tells it, e.g. `containerd://…`. */
@@ -62,25 +83,42 @@ export interface CheckpointResult {
 
 /** Calls: name, parameters, result. */
 export interface AgentCalls {
-  /** Answers at once, with the agent's clock (ms since 1970): the conversation works. */
-  'hello': { params: null; result: { now: number } };
-  'source.inspect': { params: PodOnNode; result: Inspection };
+  /** Answers at once: the conversation works. Whoever asks no more than this and `source.state` or `target.state` does not count as attending. */
+  'hello': { params: null; result: Hello };
+  /**
+   * From now on this conversation is one of the CLI that attends the migration. Only one CLI may: it is known by a word of its
+   * own, which it keeps when it opens another conversation. `isYours: false` when another one was heard within the last seconds.
+   */
+  'attend': { params: { cli: string }; result: { isYours: boolean } };
+  /** Takes the pod's claim on its node; `blocks` tells which migration has it, if another one does. */
+  'source.inspect': { params: PodOnNode & { to: string }; result: Inspection };
   'source.connect': { params: { host: string; port: number; key: string }; result: null };
   'source.precopy': { params: null; result: { bytes: number } };
-  'source.checkpoint': { params: null; result: CheckpointResult };
   /**
-   * For an agent that takes over from one that died: lets the pod run again unless the target may run. With the target's own
-   * word that it never ran and never will (`target.abort`), a commit that did not get there is rolled back.
+   * The frozen part. `budgetMs` is the longest time that the pod may stand still before the commit. `record` is kept with the
+   * claim: what a command that finishes the migration in the place of this one has to know.
    */
-  'source.takeover': { params: PodOnNode & { targetNeverRan: boolean }; result: { state: 'running' | 'committed' } };
+  'source.checkpoint': { params: { budgetMs: number; record: unknown }; result: CheckpointResult };
+  'source.state': { params: null; result: { state: SourceFact; record: unknown } };
+  /** Lets the pod run again unless the commit record is written, and tells what holds then. */
+  'source.abort': { params: null; result: { state: SourceFact } };
+  /**
+   * The same, by an agent that may be another one than the one that froze the pod: the claim tells it all. With the target's own
+   * word that it never ran and never will (`target.abort` said `never`) a commit that did not get there is rolled back.
+   */
+  'source.takeover': { params: PodOnNode & { targetNeverRan: boolean }; result: { state: SourceFact; record: unknown } };
+  /** Ends the processes of a source that has committed. @throws Error when one is left */
   'source.kill': { params: null; result: null };
-  'source.abort': { params: null; result: { state: 'running' | 'committed' } };
   'target.inspect': { params: null; result: { facts: NodeFacts } };
   'target.listen': { params: { key: string; containers: readonly string[] }; result: { port: number } };
   'target.await': { params: AwaitedPod & { addresses: readonly string[] }; result: null };
   'target.armed': { params: { deadlineMs: number }; result: { podUid: string } };
+  'target.state': { params: null; result: { state: TargetFact } };
+  /** Gives up for good, unless the pod runs there. `never` only when nothing restored is left that could still run. */
+  'target.abort': { params: null; result: { state: TargetFact } };
+  /** The source's commit, handed on by the CLI when the link between the agents is gone. Asked only when `settle` says to go on. */
+  'target.commit': { params: null; result: { state: TargetFact } };
   'target.finished': { params: null; result: { notes: readonly string[] } };
-  /** Gives up for good, unless the pod runs there; after `false` it never will. */
-  'target.abort': { params: null; result: { isRunning: boolean } };
-  'cleanup': { params: null; result: null };
+  /** Takes away what the agent has on its node. `refusing` while the node could still create the pod, which did not move: it stays refused. */
+  'cleanup': { params: null; result: { refusing: boolean } };
 }

@@ -30,14 +30,17 @@ export class RemoteError extends Error {
   }
 }
 
-/** Liqo's virtual kubelet cuts an exec stream after 30 s of silence (virtual-kubelet issue 791). */
-const heartbeatMs = 8_000;
+/**
+ * Liqo's virtual kubelet cuts an exec stream after 30 s of silence (virtual-kubelet issue 791). And an agent knows by it that
+ * its CLI is neither dead nor suspended.
+ */
+const heartbeatMs = 2_000;
 
 export type Handler = (method: string, params: unknown, emit: (event: unknown) => void) => Promise<unknown>;
 
 /**
  * Serves calls from a channel until its input ends. Calls run side by side; each answer carries its call's id.
- * A heartbeat line goes out every 8 s.
+ * A heartbeat line goes out every 2 s.
  */
 export async function serveCalls(channel: Channel, handle: Handler): Promise<void> {
   const emit = (event: unknown): void => writeJsonLine(channel.output, { event });

@@ -12,7 +12,7 @@ import { goTools as pinnedTools } from '../../build/go-tools.ts';
 import { runnerOf } from '../../release/code-cache.ts';
 import { archiveName } from '../../release/krew.ts';
 import { nameOf, platforms, programOf } from '../../release/platforms.ts';
-import { version } from '../../src/cli/agent-image.ts';
+import { version } from '../../src/version.ts';
 import { helpText } from '../../src/cli/help.ts';
 import { deletePod, getPod, startPod } from './cluster.ts';
 import { podOf } from './pods.ts';

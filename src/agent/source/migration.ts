@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
+import type { SourceFact } from '../../protocol/settle.ts';
 import { timed, type EventSink } from '../clock.ts';
 import { learnKerndat } from '../criu/kerndat.ts';
 import { hostProc, runOnHost } from '../node/host.ts';
@@ -175,6 +176,11 @@ export class SourceMigration {
         thawIfThere(container);
       }),
     );
+  }
+
+  get fact(): SourceFact {
+    if (this.#state === 'committed') return 'committed';
+    return this.#state === 'frozen' && !this.#isAborted ? 'undecided' : 'runs';
   }
 
   /** Whether nothing is left of a source that committed: its record has told all it had to tell. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AwaitedPod, NodeFacts } from '../../protocol/agent-calls.ts';
 import type { PeerMessage } from '../../protocol/frames.ts';
+import type { TargetFact } from '../../protocol/settle.ts';
 import { timed, type EventSink } from '../clock.ts';
 import { learnKerndat } from '../criu/kerndat.ts';
 import { firstError } from '../criu/log.ts';
@@ -132,8 +133,11 @@ export class TargetMigration {
     this.#fail(reason);
   }
 
-  get isRunning(): boolean {
-    return this.#phase === 'running';
+  /** What it is before it gave up may still change: that is nobody's ground to decide on. */
+  get fact(): TargetFact {
+    if (this.#phase === 'running') return 'runs';
+    if (this.#phase === 'failed') return 'never';
+    return this.#isAllHeld ? 'held' : 'silent';
   }
 
   get isAwaiting(): boolean {

@@ -1,6 +1,7 @@
 import { MigrateError } from '../../errors.ts';
 import type { CheckpointResult } from '../../protocol/agent-calls.ts';
 import type { AgentEvent } from '../../protocol/agent-events.ts';
+import type { SourceFact } from '../../protocol/settle.ts';
 import type { StepRunner, StepReporter } from '../step-runner.ts';
 import type { OnEvent } from '../contract.ts';
 import { openSession } from '../agent-session.ts';
@@ -34,13 +35,13 @@ export async function checkpoint(
       reporter.progress('freezing');
       const progress = frozenSteps(reporter, onEvent, inspection.memoryBytes);
       unfollow = source.listen(progress.onAgentEvent);
-      const { frozenMs } = await source.call('source.checkpoint', null, deadlineMs);
+      const { frozenMs } = await source.call('source.checkpoint', { budgetMs: deadlineMs, record: null }, deadlineMs);
       const { notes } = await target.call('target.finished', null, 60_000);
       return { frozenMs, notes, ...progress.commit() };
     });
   } catch (error) {
     const heardMs = performance.now() - start;
-    if ((await stateOfSource(standby)) === 'running') throw error;
+    if ((await stateOfSource(standby)) === 'runs') throw error;
     // The source committed, or can tell nothing any more. If the target runs, it has had the source's word for it.
     const confirmed = await target.call('target.finished', null, 20_000).catch(() => undefined);
     if (!confirmed && (await isRolledBack(standby))) throw error;
@@ -79,16 +80,16 @@ function frozenSteps(
 }
 
 /** Whether the source may run. Asks its agent, or, if that is dead, a new one on the same node. */
-async function stateOfSource(standby: Standby): Promise<'running' | 'committed' | 'unknown'> {
+async function stateOfSource(standby: Standby): Promise<SourceFact> {
   try {
     return (await standby.source.call('source.abort', null, 130_000)).state;
   } catch {
-    return await askAgain(standby).catch(async () => takeOverSource(standby).catch(() => 'unknown' as const));
+    return await askAgain(standby).catch(async () => takeOverSource(standby).catch(() => 'silent' as const));
   }
 }
 
 /** A conversation can end while its agent goes on: with the API server that it went through. */
-async function askAgain({ home, source }: Standby): Promise<'running' | 'committed'> {
+async function askAgain({ home, source }: Standby): Promise<SourceFact> {
   const session = await openSession(home, source.pod, AbortSignal.timeout(10_000));
   const { state } = await session.call('source.abort', null, 130_000).finally(() => session.close());
   return state;
@@ -96,9 +97,9 @@ async function askAgain({ home, source }: Standby): Promise<'running' | 'committ
 
 /** A commit that did not get to the target: when that gives its word that it never ran, and never will, the source may. */
 async function isRolledBack(standby: Standby): Promise<boolean> {
-  const { isRunning } = await standby.target.call('target.abort', null, 10_000).catch(() => ({ isRunning: true }));
-  if (isRunning) return false;
-  return (await takeOverSource(standby, true).catch(() => 'unknown')) === 'running';
+  const { state } = await standby.target.call('target.abort', null, 10_000).catch(() => ({ state: 'silent' as const }));
+  if (state !== 'never') return false;
+  return (await takeOverSource(standby, true).catch(() => 'silent')) === 'runs';
 }
 
 function inDoubt({ plan, shadowPod }: Standby, cause: Error): MigrateError {

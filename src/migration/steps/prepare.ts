@@ -62,7 +62,7 @@ export async function prepare(
   const twin = await remote.get<Pod>(`/api/v1/namespaces/${plan.twinNamespace}/pods/${targetPod.metadata.name}`, signal);
   cleanNode = async () => cleanTargetNode(remote, { plan, request }, twin.spec.nodeName ?? '', 'given-up');
   const [inspection, there] = await Promise.all([
-    source.call('source.inspect', podOnNode, 60_000),
+    source.call('source.inspect', { ...podOnNode, to: plan.peer.virtualNode }, 60_000),
     target.call('target.inspect', null, 60_000),
   ]);
   await requireFit(home, plan, remote, inspection, there.facts, signal);

@@ -1,0 +1,28 @@
+/**
+ * One factor for all deadlines of ours, at both ends: slow machines and emulated ones need more of everything. The CLI reads
+ * it from KUBECTL_MIGRATE_DEADLINE_FACTOR and hands it to the agents that it starts. What others bound (a kubelet's patience
+ * with a pod that stands still) is no deadline of ours.
+ */
+let factor = 1;
+
+const largestFactor = 100;
+
+/** The factor that a text names. @returns undefined when it is none from 1 to 100 */
+export function readDeadlineFactor(text: string): number | undefined {
+  const value = Number(text);
+  return text.trim() !== '' && value >= 1 && value <= largestFactor ? value : undefined;
+}
+
+/** Once, before anything waits. */
+export function setDeadlineFactor(value: number): void {
+  factor = value;
+}
+
+export function deadlineFactor(): number {
+  return factor;
+}
+
+/** A deadline as it counts on this machine; in whatever unit it came. */
+export function scaled(deadline: number): number {
+  return deadline * factor;
+}
