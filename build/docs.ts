@@ -1,6 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findingsText } from '../src/cli/findings-reference.ts';
 import { referenceText } from '../src/cli/reference.ts';
 
 /** `npm run docs`: writes the documents that are made of the code. */
-writeFileSync(join(import.meta.dirname, '..', 'docs', 'flags.md'), referenceText());
+const docs = join(import.meta.dirname, '..', 'docs');
+writeFileSync(join(docs, 'flags.md'), referenceText());
+writeFileSync(join(docs, 'findings.md'), findingsText());

@@ -1,3 +1,5 @@
+import type { Finding } from './preflight/finding.ts';
+
 /** What kind of end a command came to; the exit code follows from it. */
 export type ErrorKind = 'usage' | 'refused' | 'failed' | 'in-doubt' | 'interrupted';
 
@@ -19,12 +21,15 @@ export class MigrateError extends Error {
   readonly kind: ErrorKind;
   /** What to do next, a sentence. */
   readonly hint: string | undefined;
+  /** What was in the way, when that is why. */
+  readonly findings: readonly Finding[];
 
-  constructor(kind: ErrorKind, message: string, options: { cause?: unknown; hint?: string } = {}) {
+  constructor(kind: ErrorKind, message: string, options: { cause?: unknown; hint?: string; findings?: readonly Finding[] } = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = 'MigrateError';
     this.kind = kind;
     this.hint = options.hint;
+    this.findings = options.findings ?? [];
   }
 
   get exitCode(): number {

@@ -28,6 +28,7 @@ export function eventLines(out: NodeJS.WritableStream, now: () => Date = () => n
         kind: known?.kind ?? 'failed',
         message,
         ...(known?.hint === undefined ? {} : { hint: known.hint }),
+        ...(known && known.findings.length > 0 ? { findings: known.findings } : {}),
         exitCode: exitCodeOf(error),
       });
     },

@@ -10,6 +10,7 @@ export function referenceText(): string {
       '# Commands, flags and exit codes',
       'Made by `npm run docs` from the table of commands (src/cli/commands.ts), as `--help` is.',
       ...commands.filter(({ isHidden }) => !isHidden).flatMap(commandSections),
+      'What is in the way of a move, lost or changed by it has a code: [findings](findings.md) lists them, with a page each.',
       '## Output formats',
       table(
         ['`-o`', 'what is printed'],

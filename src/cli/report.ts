@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { MigrationReport, PlanReport } from '../migration/contract.ts';
 import type { DryRun } from '../migration/dry-run.ts';
+import { findingText, type Finding } from '../preflight/finding.ts';
 import { bytesText, secondsText } from './quantities.ts';
 
 /** The last line for a person: how long the pod stood still, which stands out, and how long it all took. */
@@ -12,7 +13,8 @@ export function lastLine(report: MigrationReport, stream: NodeJS.WriteStream): s
 
 /** What `--dry-run` prints. */
 export function planText(plan: PlanReport | DryRun): string {
-  const isBlocked = plan.blocks.length > 0;
+  const having = (effect: Finding['effect']): Finding[] => plan.findings.filter((one) => one.effect === effect);
+  const isBlocked = having('blocks').length > 0;
   const lines = [
     `pod/${plan.pod} ${isBlocked ? 'cannot be migrated' : 'would be migrated'} to ${plan.to} (${'notChecked' in plan ? 'server dry run' : 'dry run'})`,
     '',
@@ -22,10 +24,11 @@ export function planText(plan: PlanReport | DryRun): string {
     `To:          virtual node ${plan.to}, namespace ${plan.twinNamespace} there`,
     ...section(
       'In the way:',
-      plan.blocks.flatMap(({ reason, hint }) => [reason, ...(hint === undefined ? [] : [`  (${hint})`])]),
+      having('blocks').flatMap((one) => [findingText(one), ...(one.remedy === undefined ? [] : [`  (${one.remedy})`])]),
     ),
     ...section('Carried:', plan.carries),
-    ...section('Lost:', plan.loses),
+    ...section('Lost:', having('loses').map(findingText)),
+    ...section('Changed:', having('changes').map(findingText)),
     ...section('Not tried:', 'notChecked' in plan ? plan.notChecked : []),
   ];
   return `${lines.join('\n')}\n`;

@@ -13,6 +13,7 @@ import { exchangeTeller, hasLog, logLine } from '../cli/verbosity.ts';
 import { MigrateError } from '../errors.ts';
 import { openConnection } from '../kube/connection.ts';
 import type { MigrationRequest, OnEvent } from '../migration/contract.ts';
+import { blockersAmong, findingText } from '../preflight/finding.ts';
 
 interface Voice {
   say: (message: string) => void;
@@ -47,7 +48,9 @@ async function dryRun(request: MigrationRequest, args: MigrateArguments, { out, 
   try {
     const report = await (args.dryRun === 'server' ? dryRun : plan)(request, signal);
     out.write(await render(args.output, { data: report, names: [`pod/${report.pod}`], text: () => planText(report) }));
-    if (report.blocks.length > 0) throw new MigrateError('refused', `pod ${report.namespace}/${report.pod} cannot be migrated as it is`);
+    const findings = blockersAmong(report.findings);
+    if (findings.length > 0)
+      throw new MigrateError('refused', `pod ${report.namespace}/${report.pod} cannot be migrated as it is`, { findings });
   } catch (error) {
     if (signal.aborted) throw new MigrateError('interrupted', 'stopped', { cause: error });
     throw error;
@@ -81,7 +84,7 @@ async function run(request: MigrationRequest, args: MigrateArguments, { out, err
   try {
     const report = await migrate(request, onEvent, signal);
     await progress.end();
-    for (const note of report.notes) err.write(`note: ${escapeControls(note)}\n`);
+    for (const note of [...report.findings.map(findingText), ...report.notes]) err.write(`note: ${escapeControls(note)}\n`);
     err.write(lastLine(report, err));
     if (events) events.result(report);
     else out.write(await render(args.output, movedResult(report)));

@@ -4,6 +4,7 @@ import type { Streams } from '../cli/command.ts';
 import type { TargetsArguments } from '../cli/targets-arguments.ts';
 import { exchangeTeller } from '../cli/verbosity.ts';
 import { openConnection } from '../kube/connection.ts';
+import { findingText } from '../preflight/finding.ts';
 import { listTargets, type Target } from '../preflight/peers.ts';
 
 /** `kubectl migrate targets`. @throws MigrateError and KubeError; nothing is printed for them here */
@@ -44,7 +45,8 @@ export function targetsTable(targets: readonly Target[], isWide: boolean, hasHea
     { title: 'NAMESPACE', cell: ({ twinNamespace }) => twinNamespace ?? none },
     {
       title: 'IN THE WAY',
-      cell: ({ blocks }) => blocks.map(({ reason, hint }) => (hint === undefined ? reason : `${reason} (${hint})`)).join('; ') || none,
+      cell: ({ findings }) =>
+        findings.map((one) => (one.remedy === undefined ? findingText(one) : `${findingText(one)} (${one.remedy})`)).join('; ') || none,
     },
   ];
   const shown = columns.filter((column) => isWide || !column.isWide);

@@ -3,6 +3,8 @@ import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject, Secret } from '../kube/types.ts';
+import { finding } from '../preflight/finding.ts';
+import { refusalBy } from '../preflight/refusal.ts';
 import { requireReady, virtualNodes, type Node, type OffloadingPatch, type VirtualNode } from './virtual-nodes.ts';
 
 /** How Liqo's virtual kubelet lets offloaded pods speak to the API server of their home. */
@@ -89,6 +91,9 @@ async function homeApiServerAddress(connection: KubeConnection, signal: AbortSig
 export async function peerKubeconfig(connection: KubeConnection, peer: Peer, signal: AbortSignal): Promise<string> {
   const secret = await connection.get<Secret>(`/api/v1/namespaces/${peer.tenantNamespace}/secrets/${peer.kubeconfigSecret}`, signal);
   const data = secret.data?.['kubeconfig'];
-  if (data === undefined) throw new MigrateError('refused', `secret ${peer.tenantNamespace}/${peer.kubeconfigSecret} holds no kubeconfig`);
+  if (data === undefined) {
+    const text = `secret ${peer.tenantNamespace}/${peer.kubeconfigSecret} holds no kubeconfig`;
+    throw refusalBy(finding('KM-PEER-CREDENTIAL', { kind: 'namespace', name: peer.tenantNamespace }, text));
+  }
   return Buffer.from(data, 'base64').toString('utf8');
 }

@@ -1,7 +1,8 @@
-import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject } from '../kube/types.ts';
+import { finding } from '../preflight/finding.ts';
+import { refusalBy } from '../preflight/refusal.ts';
 import type { Peer } from './peer.ts';
 
 interface NamespaceMap extends KubeObject {
@@ -23,26 +24,28 @@ export async function twinNamespace(
   peer: Pick<Peer, 'virtualNode' | 'clusterId' | 'tenantNamespace'>,
   signal: AbortSignal,
 ): Promise<string> {
-  const hint = `liqoctl offload namespace ${namespace}`;
+  const on = { kind: 'namespace', name: namespace } as const;
+  const remedy = `liqoctl offload namespace ${namespace}`;
   const offloading = await connection
     .get<NamespaceOffloading>(`/apis/offloading.liqo.io/v1beta1/namespaces/${namespace}/namespaceoffloadings/offloading`, signal)
     .catch((cause: unknown) => {
       if (!isNotFound(cause)) throw cause;
-      throw new MigrateError('refused', `namespace ${namespace} of cluster ${connection.name} is not offloaded by Liqo`, { cause, hint });
+      const text = `namespace ${namespace} of cluster ${connection.name} is not offloaded by Liqo`;
+      throw refusalBy(finding('KM-NOT-OFFLOADED', on, text, remedy), cause);
     });
   const path = `/apis/offloading.liqo.io/v1beta1/namespaces/${peer.tenantNamespace}/namespacemaps/${peer.clusterId}`;
   const map = await connection.get<NamespaceMap>(path, signal);
   const mapping = map.status?.currentMapping?.[namespace];
-  if (!mapping) throw new MigrateError('refused', `namespace ${namespace} is offloaded, but not to ${peer.virtualNode}`, { hint });
+  if (!mapping)
+    throw refusalBy(finding('KM-NOT-OFFLOADED', on, `namespace ${namespace} is offloaded, but not to ${peer.virtualNode}`, remedy));
   if (mapping.phase !== 'Accepted') {
-    throw new MigrateError('refused', `the twin of namespace ${namespace} at ${peer.virtualNode} is not usable: ${mapping.phase}`, {
-      hint,
-    });
+    const text = `the twin of namespace ${namespace} at ${peer.virtualNode} is not usable: ${mapping.phase}`;
+    throw refusalBy(finding('KM-TWIN-NAMESPACE', on, text, remedy));
   }
   if (offloading.spec.podOffloadingStrategy === 'Local') {
-    throw new MigrateError('refused', `namespace ${namespace} is offloaded with strategy Local: its pods must stay at home`, {
-      hint: `liqoctl unoffload namespace ${namespace}; ${hint} --pod-offloading-strategy LocalAndRemote`,
-    });
+    const text = `namespace ${namespace} is offloaded with strategy Local: its pods must stay at home`;
+    const again = `liqoctl unoffload namespace ${namespace}; ${remedy} --pod-offloading-strategy LocalAndRemote`;
+    throw refusalBy(finding('KM-NOT-OFFLOADED', on, text, again));
   }
   return mapping.remoteNamespace;
 }

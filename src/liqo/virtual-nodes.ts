@@ -1,7 +1,8 @@
-import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeList, KubeObject, Toleration } from '../kube/types.ts';
+import { finding } from '../preflight/finding.ts';
+import { refusalBy } from '../preflight/refusal.ts';
 
 export interface OffloadingPatch {
   labelsNotReflected?: string[];
@@ -36,10 +37,9 @@ export async function virtualNodes(connection: KubeConnection, signal: AbortSign
     return (await connection.get<KubeList<VirtualNode>>('/apis/offloading.liqo.io/v1beta1/virtualnodes', signal)).items;
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    throw new MigrateError('refused', `cluster ${connection.name} has no Liqo (no virtual nodes are known there)`, {
-      cause: error,
-      hint: 'install Liqo 1.0 or newer and peer the clusters: liqoctl install, liqoctl peer',
-    });
+    const on = { kind: 'cluster', name: connection.name } as const;
+    const remedy = 'install Liqo 1.0 or newer and peer the clusters: liqoctl install, liqoctl peer';
+    throw refusalBy(finding('KM-NO-LIQO', on, `cluster ${connection.name} has no Liqo (no virtual nodes are known there)`, remedy), error);
   }
 }
 
@@ -53,7 +53,8 @@ export function whyNotReady(node: Node): string | undefined {
 export function requireReady(connection: KubeConnection, node: Node): void {
   const why = whyNotReady(node);
   if (why === undefined) return;
-  throw new MigrateError('refused', `virtual node ${node.metadata.name} in cluster ${connection.name} is not ready: ${why}`, {
-    hint: 'liqoctl info peer tells what is wrong with the peering',
-  });
+  const { name } = node.metadata;
+  const text = `virtual node ${name} in cluster ${connection.name} is not ready: ${why}`;
+  const remedy = 'liqoctl info peer tells what is wrong with the peering';
+  throw refusalBy(finding('KM-PEER-NOT-READY', { kind: 'node', name }, text, remedy));
 }

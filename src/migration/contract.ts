@@ -1,4 +1,5 @@
 import type { KubeConnection } from '../kube/connection.ts';
+import type { Finding } from '../preflight/finding.ts';
 import type { SpanName, Stage } from '../protocol/agent-events.ts';
 
 /** The steps of a migration, in their order. */
@@ -72,13 +73,10 @@ export interface MigrationReport {
   readonly bytes: number;
   readonly steps: readonly StepReport[];
   /** What is not as it was, item by item. */
+  readonly findings: readonly Finding[];
+  /** What happened on the way and should be known. */
   readonly notes: readonly string[];
   readonly timeline: Timeline;
-}
-
-export interface Reason {
-  readonly reason: string;
-  readonly hint?: string;
 }
 
 /** What a migration would do; printable, and made without touching anything. */
@@ -90,6 +88,6 @@ export interface PlanReport {
   readonly twinNamespace: string;
   readonly containers: readonly string[];
   readonly carries: readonly string[];
-  readonly loses: readonly string[];
-  readonly blocks: readonly Reason[];
+  /** What is in the way, lost or changed. */
+  readonly findings: readonly Finding[];
 }

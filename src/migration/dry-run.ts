@@ -6,14 +6,16 @@ import { homePod } from '../liqo/home-pod.ts';
 import { missingReferences } from '../liqo/missing-references.ts';
 import { standbyShadowPod } from '../liqo/standby.ts';
 import { projectedTokens, tokenPath, tokenRequest, tokenSecret } from '../liqo/token-secret.ts';
-import type { MigrationRequest, PlanReport, Reason } from './contract.ts';
+import { finding, type Finding } from '../preflight/finding.ts';
+import type { MigrationRequest, PlanReport } from './contract.ts';
 import { sourceHelper, targetHelper } from './helper-pods.ts';
 import type { Pins } from './images.ts';
 import { reachDirectly } from './peer-connection.ts';
+import { lacking } from '../preflight/references.ts';
 import { isAllowed } from '../preflight/rights.ts';
 import { makePlan, type Plan } from './plan.ts';
 
-/** A plan of which the API servers have judged every write; what they refuse is among its `blocks`. */
+/** A plan of which the API servers have judged every write; what they refuse is among its `findings`. */
 export interface DryRun extends PlanReport {
   /** What was not asked of anybody, with the reason. */
   readonly notChecked: readonly string[];
@@ -47,7 +49,7 @@ export async function dryRun(request: MigrationRequest, signal: AbortSignal): Pr
     attempts.notChecked.push(
       `everything at ${peer.virtualNode}: ${reached ? 'its API server cannot be reached from here' : "Liqo's credential for it may not be read"}`,
     );
-  return { ...plan.report, blocks: [...plan.report.blocks, ...attempts.blocks], notChecked: attempts.notChecked };
+  return { ...plan.report, findings: [...plan.report.findings, ...attempts.findings], notChecked: attempts.notChecked };
 }
 
 async function tryHome(attempts: DryRunAttempts, { connection: home, agentImage }: MigrationRequest, plan: Plan): Promise<void> {
@@ -102,8 +104,7 @@ async function tryPeer(attempts: DryRunAttempts, remote: KubeConnection, { agent
   const references = await attempts.attempt(remote, 'read', 'references of pod', `${twinNamespace}/${pod.metadata.name}`, async () =>
     missingReferences(remote, spec.pod, pod.metadata.name, twinNamespace, attempts.signal),
   );
-  if (references && references.length > 0)
-    attempts.blocks.push({ reason: `namespace ${twinNamespace} of ${peer.virtualNode} lacks ${references.join(', ')}` });
+  if (references && references.length > 0) attempts.findings.push(lacking(peer, twinNamespace, references));
   attempts.notChecked.push(
     `the admission of the pods themselves at ${peer.virtualNode}: Liqo makes them there, and its credential may not`,
   );
@@ -111,7 +112,7 @@ async function tryPeer(attempts: DryRunAttempts, remote: KubeConnection, { agent
 
 /** Gathers what servers refuse. */
 class DryRunAttempts {
-  readonly blocks: Reason[] = [];
+  readonly findings: Finding[] = [];
   readonly notChecked: string[] = [];
   readonly signal: AbortSignal;
 
@@ -150,7 +151,10 @@ class DryRunAttempts {
       // A webhook that may have effects of its own is never asked without leave to have them.
       if (/does not support dry run/.test(words))
         this.notChecked.push(`to ${verb} ${kind} ${name} in cluster ${connection.name}: ${words}`);
-      else this.blocks.push({ reason: `cluster ${connection.name} refuses to ${verb} ${kind} ${name}: ${words}`, ...hintOf(words, name) });
+      else {
+        const text = `cluster ${connection.name} refuses to ${verb} ${kind} ${name}: ${words}`;
+        this.findings.push(finding('KM-SERVER-REFUSES', { kind: 'cluster', name: connection.name }, text, remedyFor(words, name)));
+      }
       return undefined;
     }
   }
@@ -160,14 +164,13 @@ class DryRunAttempts {
     for (const verb of ['patch', 'delete']) {
       const right = { verb, group: 'offloading.liqo.io', resource: 'shadowpods', namespace };
       if (await isAllowed(remote, right, this.signal)) continue;
-      this.blocks.push({ reason: `Liqo's user may not ${verb} shadowpods in namespace ${namespace} of cluster ${remote.name}` });
+      const text = `Liqo's user may not ${verb} shadowpods in namespace ${namespace} of cluster ${remote.name}`;
+      this.findings.push(finding('KM-RIGHTS', { kind: 'namespace', name: namespace }, text));
     }
   }
 }
 
-function hintOf(words: string, name: string): { hint?: string } {
-  if (!words.includes('violates PodSecurity')) return {};
-  return {
-    hint: `the helper pods must be privileged: kubectl label namespace ${name.split('/')[0]} pod-security.kubernetes.io/enforce=privileged --overwrite`,
-  };
+function remedyFor(words: string, name: string): string | undefined {
+  if (!words.includes('violates PodSecurity')) return undefined;
+  return `the helper pods must be privileged: kubectl label namespace ${name.split('/')[0]} pod-security.kubernetes.io/enforce=privileged --overwrite`;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { MigrateError } from '../errors.ts';
 import type { MigrationReport, MigrationRequest, OnEvent, PlanReport } from './contract.ts';
 import { StepRunner } from './step-runner.ts';
-import { pinNotes } from './images.ts';
+import { pinFindings } from './images.ts';
 import { makePlan, requireUnblocked } from './plan.ts';
 import { checkpoint } from './steps/checkpoint.ts';
 import { cleanup } from './steps/cleanup.ts';
@@ -61,7 +61,8 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
       totalMs: Math.round(runner.totalMs),
       bytes: runner.steps.reduce((sum, { bytes }) => sum + bytes, 0),
       steps: runner.steps,
-      notes: [...planned.report.loses, ...pinNotes(planned.pod, ready.pins), ...moved.notes, ...left.notes, ...cleaned.notes],
+      findings: [...planned.report.findings, ...ready.inspection.findings, ...pinFindings(planned.pod, ready.pins)],
+      notes: [...moved.notes, ...left.notes, ...cleaned.notes],
       timeline: timeline.timeline,
     };
   } catch (error) {

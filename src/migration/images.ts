@@ -1,4 +1,5 @@
 import type { Container, ContainerStatus, Pod } from '../kube/types.ts';
+import { finding, when, type Finding } from '../preflight/finding.ts';
 
 /** References by digest, by the name of the container that must have them at the peer in the place of its tag. */
 export type Pins = ReadonlyMap<string, string>;
@@ -44,19 +45,25 @@ export function pinsNeeded(pod: Pod, helper: Pod, pins: Pins): Map<string, strin
  * What is still wrong with the images at the peer. A tag can mean another image by now, or there: a restored process
  * would find other files than it had.
  */
-export function otherImages(pod: Pod, helper: Pod, pins: Pins): string[] {
+export function otherImages(pod: Pod, helper: Pod, pins: Pins): Finding[] {
   return allContainers(pod).flatMap(({ container: { name, image }, container, isInit, imageId, digest }) => {
     const there = statusAtPeer(helper, imageAtPeer(container, pins))?.imageID;
     if (isInit || digest === digestOf(there)) return [];
-    return [`container ${name} runs another image than ${image} is at the peer (${imageId}, there ${there})`];
+    const text = `container ${name} runs another image than ${image} is at the peer (${imageId}, there ${there})`;
+    return [finding('KM-IMAGE', { kind: 'container', name }, text)];
   });
 }
 
 /** What the report says of them. */
-export function pinNotes(pod: Pod, pins: Pins): string[] {
+export function pinFindings(pod: Pod, pins: Pins): Finding[] {
   return allContainers(pod).flatMap(({ container: { name, image } }) => {
     const pin = pins.get(name);
-    return pin === undefined ? [] : [`container ${name} has its image by digest at the peer (${pin}), where ${image} is not the same one`];
+    return when(
+      pin !== undefined,
+      'KM-IMAGE-BY-DIGEST',
+      { kind: 'container', name },
+      `container ${name} has its image by digest at the peer (${pin}), where ${image} is not the same one`,
+    );
   });
 }
 

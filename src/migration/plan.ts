@@ -6,8 +6,10 @@ import type { Pod } from '../kube/types.ts';
 import { findPeer, type Peer } from '../liqo/peer.ts';
 import { remoteClusterLabel } from '../liqo/names.ts';
 import { twinNamespace } from '../liqo/twin-namespace.ts';
-import type { MigrationRequest, PlanReport, Reason } from './contract.ts';
+import type { MigrationRequest, PlanReport } from './contract.ts';
+import { blockersAmong, finding, when, type Finding } from '../preflight/finding.ts';
 import { assessPod } from '../preflight/pod.ts';
+import { refusal } from '../preflight/refusal.ts';
 import { missingRights } from '../preflight/rights.ts';
 
 /** A migration thought through, with nothing touched yet. */
@@ -23,7 +25,7 @@ export interface Plan {
  * Reads everything that decides whether and how the pod can move.
  *
  * @throws MigrateError (usage, refused) when pod, peer or twin namespace are not there; what the pod itself has
- *   in the way is told in `report.blocks`
+ *   in the way is told in `report.findings`
  */
 export async function makePlan(request: MigrationRequest, signal: AbortSignal): Promise<Plan> {
   const { connection, namespace } = request;
@@ -33,10 +35,9 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
   const sourceNode = pod.spec.nodeName ?? '';
   const assessment = assessPod(pod);
   const [ofNode, ofUser] = await Promise.all([
-    nodeBlocks(connection, sourceNode, peer, signal),
+    nodeFindings(connection, sourceNode, peer, signal),
     missingRights(connection, pod, peer, signal),
   ]);
-  const blocks = [...ofNode, ...assessment.blocks, ...ofUser];
   const report = {
     pod: pod.metadata.name,
     namespace,
@@ -45,8 +46,7 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
     twinNamespace: twin,
     containers: pod.spec.containers.map(({ name }) => name),
     carries: assessment.carries,
-    loses: twin === namespace ? assessment.loses : [...assessment.loses, `the namespace's name inside the pod: it is ${twin} there`],
-    blocks,
+    findings: [...ofNode, ...assessment.findings, ...namespaceFindings(namespace, twin), ...ofUser],
   };
   return { pod, sourceNode, peer, twinNamespace: twin, report };
 }
@@ -70,29 +70,30 @@ async function getPod({ connection, namespace, pod }: MigrationRequest, signal: 
 
 /** @throws MigrateError (refused) listing everything that is in the way */
 export function requireUnblocked({ report }: Plan): void {
-  if (report.blocks.length === 0) return;
-  const reasons = report.blocks.map(({ reason }) => reason).join('; ');
-  const hints = [...new Set(report.blocks.flatMap(({ hint }) => (hint === undefined ? [] : [hint])))];
-  const message = `pod ${report.namespace}/${report.pod} cannot be moved: ${reasons}`;
-  throw new MigrateError('refused', message, hints.length > 0 ? { hint: hints.join('; ') } : {});
+  const blockers = blockersAmong(report.findings);
+  if (blockers.length > 0) throw refusal(`pod ${report.namespace}/${report.pod}`, blockers);
 }
 
-async function nodeBlocks(connection: KubeConnection, name: string, peer: Peer, signal: AbortSignal): Promise<Reason[]> {
-  if (name === '') return [{ reason: 'it is on no node yet' }];
-  if (name === peer.virtualNode) return [{ reason: `it is on ${peer.virtualNode} already` }];
+function namespaceFindings(namespace: string, twin: string): Finding[] {
+  return when(
+    twin !== namespace,
+    'KM-NAMESPACE',
+    { kind: 'namespace', name: namespace },
+    `the namespace's name inside the pod: it is ${twin} there`,
+  );
+}
+
+async function nodeFindings(connection: KubeConnection, name: string, peer: Peer, signal: AbortSignal): Promise<Finding[]> {
+  const on = { kind: 'node', name } as const;
+  if (name === '') return [finding('KM-NO-NODE', on, 'it is on no node yet')];
+  if (name === peer.virtualNode) return [finding('KM-ELSEWHERE', on, `it is on ${peer.virtualNode} already`)];
   try {
     const node = await connection.get<Pod>(`/api/v1/nodes/${name}`, signal);
     const isVirtual = node.metadata.labels?.[remoteClusterLabel] !== undefined;
-    return isVirtual
-      ? [
-          {
-            reason: `it runs in another cluster (virtual node ${name})`,
-            hint: 'only pods on real nodes of this cluster can be moved so far',
-          },
-        ]
-      : [];
+    const remedy = 'only pods on real nodes of this cluster can be moved so far';
+    return when(isVirtual, 'KM-ELSEWHERE', on, `it runs in another cluster (virtual node ${name})`, remedy);
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    return [{ reason: `its node ${name} is gone` }];
+    return [finding('KM-NO-NODE', on, `its node ${name} is gone`)];
   }
 }

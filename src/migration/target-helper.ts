@@ -1,6 +1,7 @@
-import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Pod } from '../kube/types.ts';
+import { finding } from '../preflight/finding.ts';
+import { refusal } from '../preflight/refusal.ts';
 import { removePod, startHelper } from './start-helper.ts';
 import { targetHelper } from './helper-pods.ts';
 import { otherImages, pinsNeeded, type Pins } from './images.ts';
@@ -39,13 +40,10 @@ export async function startTargetHelper(
 
 function requireImages(plan: Plan, started: Pod | Error, pins: Pins): Pod {
   if (started instanceof Error && pins.size === 0) throw started;
-  const others = started instanceof Error ? [started.message] : otherImages(plan.pod, started, pins);
-  if (started instanceof Error || others.length > 0) {
-    throw new MigrateError(
-      'refused',
-      `pod ${plan.report.namespace}/${plan.report.pod} cannot be moved: ${others.join('; ')}`,
-      started instanceof Error ? { cause: started } : {},
-    );
-  }
+  const what = `pod ${plan.report.namespace}/${plan.report.pod}`;
+  if (started instanceof Error)
+    throw refusal(what, [finding('KM-IMAGE', { kind: 'pod', name: plan.report.pod }, started.message)], started);
+  const others = otherImages(plan.pod, started, pins);
+  if (others.length > 0) throw refusal(what, others);
   return started;
 }

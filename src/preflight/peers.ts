@@ -6,7 +6,7 @@ import { quantity } from '../kube/quantity.ts';
 import type { Pod } from '../kube/types.ts';
 import { twinNamespace } from '../liqo/twin-namespace.ts';
 import { requireReady, virtualNodes, type Node, type VirtualNode } from '../liqo/virtual-nodes.ts';
-import type { Reason } from '../migration/contract.ts';
+import { finding, type Finding } from './finding.ts';
 
 /** A peered cluster that pods of one namespace can be moved to, or what is missing for it. */
 export interface Target {
@@ -22,7 +22,8 @@ export interface Target {
   readonly tenantNamespace: string;
   /** The version that the virtual node tells. */
   readonly version: string;
-  readonly blocks: readonly Reason[];
+  /** What is in the way of moving a pod there. */
+  readonly findings: readonly Finding[];
 }
 
 /**
@@ -38,15 +39,16 @@ export async function listTargets(connection: KubeConnection, namespace: string,
 
 async function describeTarget(connection: KubeConnection, namespace: string, virtual: VirtualNode, signal: AbortSignal): Promise<Target> {
   const { name, namespace: tenantNamespace = '' } = virtual.metadata;
+  const on = { kind: 'cluster', name: connection.name } as const;
   const peer = { virtualNode: name, clusterId: virtual.spec.clusterID, tenantNamespace };
-  const blocks: Reason[] = [];
-  /** What refuses a migration is told as a reason; a server that cannot be reached is an error here too. */
+  const findings: Finding[] = [];
+  /** What refuses a migration is told as a finding; a server that cannot be reached is an error here too. */
   const attempt = async <T>(work: () => Promise<T>): Promise<T | null> => {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof MigrateError) blocks.push({ reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
-      else if (error instanceof KubeError && error.code !== 0) blocks.push({ reason: serverWords(error) });
+      if (error instanceof MigrateError && error.findings.length > 0) findings.push(...error.findings);
+      else if (error instanceof KubeError && error.code !== 0) findings.push(finding('KM-SERVER-REFUSES', on, serverWords(error)));
       else throw error;
       return null;
     }
@@ -62,7 +64,7 @@ async function describeTarget(connection: KubeConnection, namespace: string, vir
     twinNamespace: twin,
     tenantNamespace,
     version: node?.status?.nodeInfo?.kubeletVersion ?? '',
-    blocks,
+    findings,
   };
 }
 

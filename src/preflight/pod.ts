@@ -1,12 +1,11 @@
 import type { Container, Pod, Volume } from '../kube/types.ts';
-import type { Reason } from '../migration/contract.ts';
+import { finding, when, type Finding, type Subject } from './finding.ts';
 import { lossesOf } from './losses.ts';
 
-/** What becomes of a pod's parts: carried, lost (and said so), or in the way of a migration. */
+/** What becomes of a pod's parts: carried, lost or changed (and said so), or in the way of a migration. */
 export interface Assessment {
   readonly carries: readonly string[];
-  readonly loses: readonly string[];
-  readonly blocks: readonly Reason[];
+  readonly findings: readonly Finding[];
 }
 
 /** Volumes whose content is not in the cluster's objects and travels with the pod. */
@@ -28,117 +27,145 @@ export function assessPod(pod: Pod): Assessment {
   if ((pod.spec.initContainers ?? []).length > 0) carries.push('the work of the init containers: they do not run again');
   return {
     carries,
-    loses: lossesOf(pod),
-    blocks: [...objectBlocks(pod), ...specBlocks(pod), ...volumeBlocks(pod), ...containerBlocks(pod)],
+    findings: [
+      ...objectFindings(pod),
+      ...specFindings(pod),
+      ...volumeFindings(pod),
+      ...pod.spec.containers.flatMap(containerFindings),
+      ...lossesOf(pod),
+    ],
   };
 }
 
-function objectBlocks({ metadata, status }: Pod): Reason[] {
+function subjectOf({ metadata }: Pod): Subject {
+  return { kind: 'pod', name: metadata.name };
+}
+
+function objectFindings(pod: Pod): Finding[] {
+  const { metadata, status } = pod;
+  const on = subjectOf(pod);
   const owner = metadata.ownerReferences?.[0];
-  const running = (status?.containerStatuses ?? []).every(({ state }) => state?.running) && (status?.containerStatuses ?? []).length > 0;
+  const statuses = status?.containerStatuses ?? [];
+  const isRunning = status?.phase === 'Running' && statuses.length > 0 && statuses.every(({ state }) => state?.running);
+  const finalizers = metadata.finalizers ?? [];
   return [
-    when(metadata.deletionTimestamp !== undefined, 'it is being deleted'),
-    when(status?.phase !== 'Running' || !running, `it does not run (${status?.phase ?? 'no phase'})`, 'wait until all its containers run'),
-    when(
+    ...when(metadata.deletionTimestamp !== undefined, 'KM-DELETED', on, 'it is being deleted'),
+    ...when(!isRunning, 'KM-NOT-RUNNING', on, `it does not run (${status?.phase ?? 'no phase'})`, 'wait until all its containers run'),
+    ...when(
       owner !== undefined,
+      'KM-OWNER',
+      on,
       `it belongs to ${owner?.kind} ${owner?.name}, which would make another one`,
       'only pods without an owner can be moved so far',
     ),
-    when(
-      (metadata.finalizers ?? []).length > 0,
-      `it has finalizers (${metadata.finalizers?.join(', ')}), so its object cannot be replaced`,
-    ),
-  ].flat();
-}
-
-function specBlocks({ spec }: Pod): Reason[] {
-  return [
-    when(spec.hostNetwork === true, 'it uses the network of its node (hostNetwork)'),
-    when(spec.hostPID === true, 'it sees the processes of its node (hostPID)'),
-    when(spec.hostIPC === true, 'it shares memory with its node (hostIPC)'),
-    when((spec['os'] as { name?: string } | undefined)?.name === 'windows', 'it is a Windows pod'),
-    when(
-      Boolean(spec.runtimeClassName),
-      `it asks for runtime class ${spec.runtimeClassName}`,
-      "only the nodes' ordinary runtime is supported so far",
-    ),
-    when(spec.hostUsers === false, 'it has a user namespace (hostUsers: false), which CRIU cannot restore under Kubernetes'),
-    when(
-      spec.shareProcessNamespace === true && spec.containers.length > 1,
-      'its containers share one process namespace',
-      'set shareProcessNamespace to false',
-    ),
-    when((spec.ephemeralContainers ?? []).length > 0, 'it has ephemeral containers, which cannot be made again', 'debug it after the move'),
-    when((spec.resourceClaims ?? []).length > 0, 'it claims devices (resourceClaims), whose state cannot be carried'),
-    when(
-      (spec.initContainers ?? []).some(({ restartPolicy }) => restartPolicy === 'Always'),
-      'it has sidecars (init containers with restartPolicy Always)',
-      'make them ordinary containers',
-    ),
-  ].flat();
-}
-
-function volumeBlocks({ spec }: Pod): Reason[] {
-  const identities = (spec.volumes ?? []).flatMap(({ name, projected }) =>
-    (projected?.sources ?? []).flatMap((source) =>
-      ['clusterTrustBundle', 'podCertificate'].filter((kind) => source[kind] !== undefined).map((kind) => ({ name, kind })),
-    ),
-  );
-  return [
-    ...identities.map(({ name, kind }) => ({ reason: `volume ${name} has a ${kind}, and the peer's would be another one` })),
-    ...contentBlocks(spec),
+    ...when(finalizers.length > 0, 'KM-FINALIZERS', on, `it has finalizers (${finalizers.join(', ')}), so its object cannot be replaced`),
   ];
 }
 
-function contentBlocks(spec: Pod['spec']): Reason[] {
-  return (spec.volumes ?? [])
-    .filter((volume) => !isCarried(volume) && !isReflected(volume))
-    .map((volume) => {
-      const medium = volume.emptyDir ? ` (medium ${volume.emptyDir.medium})` : '';
-      const kind = `${Object.keys(volume).find((key) => key !== 'name') ?? 'unknown'}${medium}`;
-      return {
-        reason: `volume ${volume.name} is of kind ${kind}, whose content cannot be carried`,
-        hint: 'emptyDir, ConfigMap, Secret, projected and downward API volumes can',
-      };
-    });
+function specFindings(pod: Pod): Finding[] {
+  const { spec } = pod;
+  const on = subjectOf(pod);
+  const isWindows = (spec['os'] as { name?: string } | undefined)?.name === 'windows';
+  const isShared = spec.shareProcessNamespace === true && spec.containers.length > 1;
+  return [
+    ...when(spec.hostNetwork === true, 'KM-HOST-NAMESPACE', on, 'it uses the network of its node (hostNetwork)'),
+    ...when(spec.hostPID === true, 'KM-HOST-NAMESPACE', on, 'it sees the processes of its node (hostPID)'),
+    ...when(spec.hostIPC === true, 'KM-HOST-NAMESPACE', on, 'it shares memory with its node (hostIPC)'),
+    ...when(isWindows, 'KM-WINDOWS', on, 'it is a Windows pod'),
+    ...when(
+      Boolean(spec.runtimeClassName),
+      'KM-RUNTIME-CLASS',
+      on,
+      `it asks for runtime class ${spec.runtimeClassName}`,
+      "only the nodes' ordinary runtime is supported so far",
+    ),
+    ...when(
+      spec.hostUsers === false,
+      'KM-USER-NAMESPACE',
+      on,
+      'it has a user namespace (hostUsers: false), which CRIU cannot restore under Kubernetes',
+    ),
+    ...when(isShared, 'KM-SHARED-PROCESSES', on, 'its containers share one process namespace', 'set shareProcessNamespace to false'),
+    ...when(
+      (spec.ephemeralContainers ?? []).length > 0,
+      'KM-EPHEMERAL-CONTAINERS',
+      on,
+      'it has ephemeral containers, which cannot be made again',
+      'debug it after the move',
+    ),
+    ...when((spec.resourceClaims ?? []).length > 0, 'KM-DEVICE', on, 'it claims devices (resourceClaims), whose state cannot be carried'),
+    ...when(
+      (spec.initContainers ?? []).some(({ restartPolicy }) => restartPolicy === 'Always'),
+      'KM-SIDECAR',
+      on,
+      'it has sidecars (init containers with restartPolicy Always)',
+      'make them ordinary containers',
+    ),
+  ];
 }
 
-function containerBlocks({ spec }: Pod): Reason[] {
-  return spec.containers.flatMap((container: Container) =>
-    [
-      when(container.lifecycle?.postStart !== undefined, `container ${container.name} has a postStart hook, which would run a second time`),
-      when((container.volumeDevices ?? []).length > 0, `container ${container.name} uses a block device`),
-      when(container.securityContext?.privileged === true, `container ${container.name} is privileged: it can hold anything of its node`),
-      when(
-        container.securityContext?.['procMount'] === 'Unmasked',
-        `container ${container.name} has an unmasked /proc (procMount), which needs a user namespace`,
-      ),
-      ...impatience(container),
-      when(
-        (container.volumeMounts ?? []).some(({ mountPropagation }) => mountPropagation !== undefined && mountPropagation !== 'None'),
-        `container ${container.name} shares mounts with its node (mountPropagation)`,
-      ),
-      when(
-        Object.keys(container.resources?.limits ?? {}).some((name) => name.includes('/') || name.startsWith('hugepages-')),
-        `container ${container.name} uses devices or huge pages (${Object.keys(container.resources?.limits ?? {}).join(', ')})`,
-      ),
-    ].flat(),
-  );
+function volumeFindings({ spec }: Pod): Finding[] {
+  return (spec.volumes ?? []).flatMap((volume) => {
+    const { name, projected } = volume;
+    const on = { kind: 'volume', name } as const;
+    if (isCarried(volume)) return [];
+    if (isReflected(volume)) {
+      const sources = projected?.sources ?? [];
+      const identities = sources.flatMap((source) => ['clusterTrustBundle', 'podCertificate'].filter((kind) => source[kind] !== undefined));
+      return identities.map((kind) =>
+        finding('KM-CLUSTER-IDENTITY', on, `volume ${name} has a ${kind}, and the peer's would be another one`),
+      );
+    }
+    const medium = volume.emptyDir ? ` (medium ${volume.emptyDir.medium})` : '';
+    const kind = `${Object.keys(volume).find((key) => key !== 'name') ?? 'unknown'}${medium}`;
+    const remedy = 'emptyDir, ConfigMap, Secret, projected and downward API volumes can';
+    return [finding('KM-VOLUME', on, `volume ${name} is of kind ${kind}, whose content cannot be carried`, remedy)];
+  });
+}
+
+function containerFindings(container: Container): Finding[] {
+  const { name, lifecycle, volumeDevices, volumeMounts, securityContext, resources } = container;
+  const on = { kind: 'container', name } as const;
+  const limits = Object.keys(resources?.limits ?? {});
+  const isPropagating = (volumeMounts ?? []).some(({ mountPropagation = 'None' }) => mountPropagation !== 'None');
+  return [
+    ...when(
+      lifecycle?.postStart !== undefined,
+      'KM-POST-START',
+      on,
+      `container ${name} has a postStart hook, which would run a second time`,
+    ),
+    ...when((volumeDevices ?? []).length > 0, 'KM-DEVICE', on, `container ${name} uses a block device`),
+    ...when(securityContext?.privileged === true, 'KM-PRIVILEGED', on, `container ${name} is privileged: it can hold anything of its node`),
+    ...when(
+      securityContext?.['procMount'] === 'Unmasked',
+      'KM-PROC-MOUNT',
+      on,
+      `container ${name} has an unmasked /proc (procMount), which needs a user namespace`,
+    ),
+    ...impatience(container),
+    ...when(isPropagating, 'KM-MOUNT-PROPAGATION', on, `container ${name} shares mounts with its node (mountPropagation)`),
+    ...when(
+      limits.some((limit) => limit.includes('/') || limit.startsWith('hugepages-')),
+      'KM-DEVICE',
+      on,
+      `container ${name} uses devices or huge pages (${limits.join(', ')})`,
+    ),
+  ];
 }
 
 /** A kubelet restarts a container that does not answer for so long, and a frozen one does not. */
 const leastPatienceSeconds = 5;
 
-function impatience({ name, livenessProbe }: Container): Reason[][] {
+function impatience({ name, livenessProbe }: Container): Finding[] {
   if (!livenessProbe || livenessProbe.exec !== undefined) return []; // an exec probe fails to run in a frozen container, which does not count
   const { periodSeconds = 10, failureThreshold = 3 } = livenessProbe;
   const patience = periodSeconds * failureThreshold;
-  const reason = `container ${name} is restarted when it does not answer its liveness probe for ${patience} s, and it stands still while it is moved`;
-  return [
-    when(patience < leastPatienceSeconds, reason, `give the probe a periodSeconds x failureThreshold of ${leastPatienceSeconds} s or more`),
-  ];
-}
-
-function when(is: boolean, reason: string, hint?: string): Reason[] {
-  return is ? [hint === undefined ? { reason } : { reason, hint }] : [];
+  return when(
+    patience < leastPatienceSeconds,
+    'KM-FREEZE-BUDGET',
+    { kind: 'container', name },
+    `container ${name} is restarted when it does not answer its liveness probe for ${patience} s, and it stands still while it is moved`,
+    `give the probe a periodSeconds x failureThreshold of ${leastPatienceSeconds} s or more`,
+  );
 }

@@ -2,7 +2,7 @@ import type { KubeConnection } from '../kube/connection.ts';
 import type { Pod } from '../kube/types.ts';
 import type { Peer } from '../liqo/peer.ts';
 import { projectedTokens } from '../liqo/token-secret.ts';
-import type { Reason } from '../migration/contract.ts';
+import { finding, type Finding } from './finding.ts';
 
 export interface Right {
   readonly verb: string;
@@ -41,15 +41,19 @@ function rightsOf(pod: Pod, peer: Peer): Right[] {
  * What the user may not do at home and a migration needs, so that it is told before anything is touched. Best effort: a
  * server that does not answer such questions lets the migration find out by itself.
  */
-export async function missingRights(connection: KubeConnection, pod: Pod, peer: Peer, signal: AbortSignal): Promise<Reason[]> {
+export async function missingRights(connection: KubeConnection, pod: Pod, peer: Peer, signal: AbortSignal): Promise<Finding[]> {
   const rights = rightsOf(pod, peer);
   const allowed = await Promise.all(rights.map(async (right) => isAllowed(connection, right, signal)));
   return rights
     .filter((_right, index) => !allowed[index])
-    .map(({ verb, resource, namespace, name }) => ({
-      reason: `you may not ${verb} ${resource}${name === undefined ? '' : ` ${name}`} in namespace ${namespace} of cluster ${connection.name}`,
-      hint: 'docs/rbac.yaml of the project has the rights that a migration needs',
-    }));
+    .map(({ verb, resource, namespace, name }) =>
+      finding(
+        'KM-RIGHTS',
+        { kind: 'namespace', name: namespace },
+        `you may not ${verb} ${resource}${name === undefined ? '' : ` ${name}`} in namespace ${namespace} of cluster ${connection.name}`,
+        'docs/rbac.yaml of the project has the rights that a migration needs',
+      ),
+    );
 }
 
 /** Whether the connection's user has a right; true when the server does not answer the question. */

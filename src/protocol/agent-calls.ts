@@ -1,3 +1,4 @@
+import type { Finding } from '../preflight/finding.ts';
 import type { SourceFact, TargetFact } from './settle.ts';
 
 /**
@@ -50,20 +51,14 @@ export interface NodeFacts {
   readonly runtimeVersion: string;
 }
 
-export interface Finding {
-  readonly container: string;
-  readonly reason: string;
-  readonly hint?: string;
-}
-
 export interface Inspection {
   readonly facts: NodeFacts;
   /** Bytes of memory that a checkpoint of the whole pod would hold, about. */
   readonly memoryBytes: number;
   /** Bytes of the files that travel, as they are now. */
   readonly fileBytes: number;
-  /** What makes a checkpoint impossible. */
-  readonly blocks: readonly Finding[];
+  /** What makes a checkpoint impossible, and what will not be as it was. */
+  readonly findings: readonly Finding[];
 }
 
 export interface AwaitedPod {

@@ -4,8 +4,11 @@ import { lastLine, planText } from '../../src/cli/report.ts';
 import { MigrateError } from '../../src/errors.ts';
 import { KubeError } from '../../src/kube/errors.ts';
 import type { PlanReport } from '../../src/migration/contract.ts';
+import { finding } from '../../src/preflight/finding.ts';
+import { refusal } from '../../src/preflight/refusal.ts';
 import { Terminal } from './terminal.ts';
 
+const pod = { kind: 'pod', name: 'web-0' } as const;
 const report = {
   pod: 'web-0',
   namespace: 'demo',
@@ -16,6 +19,7 @@ const report = {
   totalMs: 7912,
   bytes: 130_900_000,
   steps: [],
+  findings: [],
   notes: [],
   timeline: { spans: [], errorMs: { source: 0, target: 0 } },
 };
@@ -28,8 +32,10 @@ const plan: PlanReport = {
   twinNamespace: 'demo',
   containers: ['main', 'side'],
   carries: ['memory and processes', 'emptyDir data'],
-  loses: ['connections to the outside: their peers get a reset'],
-  blocks: [],
+  findings: [
+    finding('KM-CONNECTIONS', pod, 'connections to the outside: their peers get a reset'),
+    finding('KM-ADDRESS', pod, 'its IP address and its UID: it gets new ones'),
+  ],
 };
 
 test('the last line tells how long the pod stood still', () => {
@@ -49,14 +55,19 @@ test('a plan is printed', () => {
       memory and processes
       emptyDir data
     Lost:
-      connections to the outside: their peers get a reset
+      connections to the outside: their peers get a reset [KM-CONNECTIONS]
+    Changed:
+      its IP address and its UID: it gets new ones [KM-ADDRESS]
     "
   `);
 });
 
 test('what is in the way comes first', () => {
-  const blocks = [{ reason: 'it uses the network of its node' }, { reason: 'it has sidecars', hint: 'make them ordinary containers' }];
-  expect(planText({ ...plan, from: '', blocks })).toMatchInlineSnapshot(`
+  const blockers = [
+    finding('KM-HOST-NAMESPACE', pod, 'it uses the network of its node'),
+    finding('KM-SIDECAR', pod, 'it has sidecars', 'make them ordinary containers'),
+  ];
+  expect(planText({ ...plan, from: '', findings: [...plan.findings, ...blockers] })).toMatchInlineSnapshot(`
     "pod/web-0 cannot be migrated to away (dry run)
 
     Namespace:   demo
@@ -64,14 +75,16 @@ test('what is in the way comes first', () => {
     From:        node <none>
     To:          virtual node away, namespace demo there
     In the way:
-      it uses the network of its node
-      it has sidecars
+      it uses the network of its node [KM-HOST-NAMESPACE]
+      it has sidecars [KM-SIDECAR]
         (make them ordinary containers)
     Carried:
       memory and processes
       emptyDir data
     Lost:
-      connections to the outside: their peers get a reset
+      connections to the outside: their peers get a reset [KM-CONNECTIONS]
+    Changed:
+      its IP address and its UID: it gets new ones [KM-ADDRESS]
     "
   `);
 });
@@ -118,4 +131,16 @@ describe('an error', () => {
     expect(errorText(error, {})).not.toContain('the reason');
     expect(errorText(error, { DEBUG: '1' })).toContain('the reason');
   });
+});
+
+test('a refusal names each reason with its code, and then what to do about each', () => {
+  const error = refusal('pod demo/web-0', [
+    finding('KM-OWNER', pod, 'it belongs to Job nightly', 'let it end'),
+    finding('KM-VOLUME', { kind: 'volume', name: 'v' }, 'volume v is of kind hostPath', 'use an emptyDir'),
+  ]);
+  expect(exitCodeOf(error)).toBe(3);
+  expect(errorText(error, {})).toBe(
+    'error: pod demo/web-0 cannot be moved: it belongs to Job nightly [KM-OWNER]; volume v is of kind hostPath [KM-VOLUME]\n' +
+      'let it end; use an emptyDir\n',
+  );
 });

@@ -64,7 +64,13 @@ describe('a dry run', () => {
   test('prints one object with -o json', async () => {
     const { code, stdout } = await migrate('pods/web-0', '--to', 'away', '--dry-run=client', '-ojson');
     expect(code).toBe(0);
-    expect(JSON.parse(stdout) as PlanReport).toMatchObject({ pod: 'web-0', namespace: 'demo', from: 'home-1', to: 'away', blocks: [] });
+    expect(JSON.parse(stdout) as PlanReport).toMatchObject({ pod: 'web-0', namespace: 'demo', from: 'home-1', to: 'away' });
+    expect((JSON.parse(stdout) as PlanReport).findings.map(({ code }) => code)).toEqual([
+      'KM-CONNECTIONS',
+      'KM-ADDRESS',
+      'KM-SERVICE-ADDRESS',
+      'KM-LOGS',
+    ]);
   });
 
   test('ends with 3 when something is in the way', async () => {
@@ -108,7 +114,7 @@ describe('a migration', () => {
     const { code, stdout, stderr } = await migrate('web-0', '--to', 'away');
     expect(code).toBe(3);
     expect(stdout).toBe('');
-    expect(stderr).toContain('hostNetwork');
+    expect(stderr).toContain('it uses the network of its node (hostNetwork) [KM-HOST-NAMESPACE]');
     expect(changesSeenBy(api)).toEqual([]);
     expect(logFiles()).toEqual([]);
   });

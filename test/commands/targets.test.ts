@@ -70,7 +70,7 @@ test('the list reads like one of kubectl get', async () => {
 
 test('a namespace whose pods must stay at home is told', async () => {
   objects[`${offloading}/namespaces/demo/namespaceoffloadings/offloading`] = { spec: { podOffloadingStrategy: 'Local' } };
-  const { out } = await targets('-o', 'jsonpath={.items[?(@.name=="away")].blocks[*].reason}');
+  const { out } = await targets('-o', 'jsonpath={.items[?(@.name=="away")].findings[*].text}');
   expect(out).toBe('namespace demo is offloaded with strategy Local: its pods must stay at home');
 });
 
@@ -91,7 +91,7 @@ test('without Liqo it is refused', async () => {
   delete objects[`${offloading}/virtualnodes`];
   await expect(targets()).rejects.toMatchObject({
     kind: 'refused',
-    message: 'cluster test has no Liqo (no virtual nodes are known there)',
+    message: 'cluster test has no Liqo (no virtual nodes are known there) [KM-NO-LIQO]',
   });
 });
 

@@ -88,7 +88,7 @@ test('a tag that is another image at the peer gives way to the digest that the s
   expect(stderr).not.toContain('error: ');
   expect(code).toBe(0);
   const pin = `localhost:5000/team/app@${ours}`;
-  expect((JSON.parse(stdout) as MigrationReport).notes.join()).toContain(pin);
+  expect((JSON.parse(stdout) as MigrationReport).findings.find(({ code }) => code === 'KM-IMAGE-BY-DIGEST')?.text).toContain(pin);
   expect((await getPod('home', 'pulled')).spec.containers[0]?.image).toBe(image);
   const shadow = JSON.parse(await mustKubectl('away', 'get', 'shadowpod', 'pulled', '-o', 'json')) as ShadowPod;
   expect(shadow.spec.pod.containers[0]?.image).toBe(pin);

@@ -1,5 +1,7 @@
 import { describe, expect } from 'vitest';
 import type { PodSpec } from '../../src/kube/types.ts';
+import type { PlanReport } from '../../src/migration/contract.ts';
+import { blockersAmong } from '../../src/preflight/finding.ts';
 import { leftovers, migrate, mustKubectl } from './cluster.ts';
 import { test } from './pod-test.ts';
 import { containerOf, podOf } from './pods.ts';
@@ -86,6 +88,7 @@ test('a dry run tells what would be carried and lost, and touches nothing', asyn
   await start(podOf('dry run', ['ticker', '1', '50']));
   const { code, stdout } = await migrate('dry run', '--dry-run=client', '-o', 'json');
   expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ pod: 'dry run', from: 'home-1', to: 'away', blocks: [] });
+  expect(JSON.parse(stdout)).toMatchObject({ pod: 'dry run', from: 'home-1', to: 'away' });
+  expect(blockersAmong((JSON.parse(stdout) as PlanReport).findings)).toEqual([]);
   expect(await leftovers('dry run')).toEqual([]);
 });

@@ -24,9 +24,16 @@ test('the peer is listed as kubectl get lists things', async () => {
 });
 
 test('a namespace that is not offloaded is told how it can be', async () => {
-  const { code, stdout } = await targets('-n', 'kube-public', '-o', 'jsonpath={range .items[*].blocks[*]}{.reason}: {.hint}{end}');
+  const { code, stdout } = await targets(
+    '-n',
+    'kube-public',
+    '-o',
+    'jsonpath={range .items[*].findings[*]}{.code} {.text}: {.remedy}{end}',
+  );
   expect(code).toBe(0);
-  expect(stdout).toBe('namespace kube-public of cluster home is not offloaded by Liqo: liqoctl offload namespace kube-public');
+  expect(stdout).toBe(
+    'KM-NOT-OFFLOADED namespace kube-public of cluster home is not offloaded by Liqo: liqoctl offload namespace kube-public',
+  );
 });
 
 test('what is free is what the node gives less what is requested of it', async () => {

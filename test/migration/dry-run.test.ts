@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectionFromKubeconfig, type KubeConnection } from '../../src/kube/connection.ts';
 import type { Pod } from '../../src/kube/types.ts';
 import { dryRun, type DryRun } from '../../src/migration/dry-run.ts';
+import { blockersAmong } from '../../src/preflight/finding.ts';
 import { changesSeenBy, homeObjects, startHomeCluster } from '../commands/home-cluster.ts';
 import { json, refuse, startApiServer, type Answer, type ApiServer, type Seen } from '../kube/api-server.ts';
 
@@ -43,8 +44,8 @@ function isDry({ query, body }: Seen): boolean {
 }
 
 test('every write of a migration is sent, and each with dryRun=All', async () => {
-  const { blocks, notChecked } = await attempted();
-  expect(blocks).toEqual([]);
+  const { notChecked, ...rest } = await attempted();
+  expect(blockersAmong(rest.findings)).toEqual([]);
   expect(notChecked).toEqual(['the admission of the pods themselves at away: Liqo makes them there, and its credential may not']);
   const writes = [...changesSeenBy(home), ...changesSeenBy(peer)];
   expect(writes.filter((one) => !isDry(one))).toEqual([]);
@@ -75,36 +76,38 @@ test('what the servers refuse is in the way, in their words', async () => {
       ? refuse(response, 403, 'Forbidden', 'admission webhook "shadowpod.validate.liqo.io" denied the request: quota')
       : json(response, {}),
   );
-  const { blocks } = await attempted();
-  expect(blocks.map(({ reason }) => reason)).toEqual([
-    'cluster home refuses to create pod demo/kubectl-migrate-dry run-source: pods "x" already exists',
-    'cluster home refuses to create pod demo/kubectl-migrate-dry run-target: pods "x" already exists',
-    'cluster home refuses to give a token of serviceaccount demo/default: pods "x" already exists',
-    'cluster home refuses to delete pod demo/web-0: pods "web-0" is forbidden: not on Fridays',
+  const { findings } = await attempted();
+  expect(blockersAmong(findings).map(({ code, text }) => `${code} ${text}`)).toEqual([
+    'KM-SERVER-REFUSES cluster home refuses to create pod demo/kubectl-migrate-dry run-source: pods "x" already exists',
+    'KM-SERVER-REFUSES cluster home refuses to create pod demo/kubectl-migrate-dry run-target: pods "x" already exists',
+    'KM-SERVER-REFUSES cluster home refuses to give a token of serviceaccount demo/default: pods "x" already exists',
+    'KM-SERVER-REFUSES cluster home refuses to delete pod demo/web-0: pods "web-0" is forbidden: not on Fridays',
     // That the pod itself is still there is no news.
-    'cluster away refuses to create ShadowPod demo/kubectl-migrate-dry run-target: admission webhook "shadowpod.validate.liqo.io" denied the request: quota',
-    'cluster away refuses to create ShadowPod demo/web-0: admission webhook "shadowpod.validate.liqo.io" denied the request: quota',
+    'KM-SERVER-REFUSES cluster away refuses to create ShadowPod demo/kubectl-migrate-dry run-target: admission webhook "shadowpod.validate.liqo.io" denied the request: quota',
+    'KM-SERVER-REFUSES cluster away refuses to create ShadowPod demo/web-0: admission webhook "shadowpod.validate.liqo.io" denied the request: quota',
   ]);
 });
 
 test('rights of the credential that only later steps need are asked for', async () => {
   peer.answer(({ path }, response) => json(response, path.endsWith('/selfsubjectaccessreviews') ? { status: { allowed: false } } : {}));
-  const { blocks } = await attempted();
-  expect(blocks.map(({ reason }) => reason)).toEqual([
-    "Liqo's user may not patch shadowpods in namespace demo of cluster away",
-    "Liqo's user may not delete shadowpods in namespace demo of cluster away",
+  const { findings } = await attempted();
+  expect(blockersAmong(findings).map(({ code, text }) => `${code} ${text}`)).toEqual([
+    "KM-RIGHTS Liqo's user may not patch shadowpods in namespace demo of cluster away",
+    "KM-RIGHTS Liqo's user may not delete shadowpods in namespace demo of cluster away",
   ]);
 });
 
 test('a peer that cannot be reached from here is told as not tried', async () => {
   holdKubeconfig(peer.kubeconfig(undefined, { server: 'https://127.0.0.1:1' }));
-  expect(await attempted()).toMatchObject({ blocks: [], notChecked: ['everything at away: its API server cannot be reached from here'] });
+  const { findings, notChecked } = await attempted();
+  expect(blockersAmong(findings)).toEqual([]);
+  expect(notChecked).toEqual(['everything at away: its API server cannot be reached from here']);
 });
 
 test('a webhook that cannot be asked without effects is told as not tried', async () => {
   const words = 'admission webhook "x.example" does not support dry run';
   write = ({ method }, response) => (method === 'DELETE' ? refuse(response, 400, 'BadRequest', words) : json(response, {}, 201));
-  const { blocks, notChecked } = await attempted();
-  expect(blocks).toEqual([]);
+  const { notChecked, ...rest } = await attempted();
+  expect(blockersAmong(rest.findings)).toEqual([]);
   expect(notChecked[0]).toBe(`to delete pod demo/web-0 in cluster home: ${words}`);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../src/kube/types.ts';
-import { otherImages, pinNotes, pinOf, pinsNeeded, withPins } from '../../src/migration/images.ts';
+import { otherImages, pinFindings, pinOf, pinsNeeded, withPins } from '../../src/migration/images.ts';
 
 const a = `@sha256:${'a'.repeat(64)}`;
 const b = `@sha256:${'b'.repeat(64)}`;
@@ -84,12 +84,14 @@ test('only the image is another one in the pod that the peer gets', () => {
   const source = pod(`app${a}`);
   expect(withPins(source, none)).toBe(source);
   expect(withPins(source, new Map([['main', `app${a}`]])).spec.containers).toEqual([{ name: 'main', image: `app${a}`, args: ['serve'] }]);
-  expect(pinNotes(source, new Map([['main', `app${a}`]])).join()).toContain(`app${a}`);
+  expect(pinFindings(source, new Map([['main', `app${a}`]]))).toMatchObject([
+    { code: 'KM-IMAGE-BY-DIGEST', text: expect.stringContaining(`app${a}`) },
+  ]);
 });
 
 test('an image that is still another one is told', () => {
   const image = 'registry.test:5000/team/app:1';
-  expect(otherImages(pod('sha256:1'), helper(image, { imageID: 'sha256:2' }), none).join()).toContain('runs another image');
+  expect(otherImages(pod('sha256:1'), helper(image, { imageID: 'sha256:2' }), none)).toMatchObject([{ code: 'KM-IMAGE' }]);
   expect(otherImages(pod('sha256:1'), helper(image, { imageID: 'sha256:1' }), none)).toEqual([]);
   expect(otherImages(pod(`app${a}`), helper(`app${a}`, { imageID: `app${a}` }), new Map([['main', `app${a}`]]))).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../src/kube/types.ts';
 import { assessPod } from '../../src/preflight/pod.ts';
+import { blockersAmong, findingText, type Finding } from '../../src/preflight/finding.ts';
 import { nodeDifferences } from '../../src/preflight/nodes.ts';
 
 function pod(spec: Partial<Pod['spec']> = {}, metadata: Partial<Pod['metadata']> = {}): Pod {
@@ -9,6 +10,18 @@ function pod(spec: Partial<Pod['spec']> = {}, metadata: Partial<Pod['metadata']>
     spec: { containers: [{ name: 'main' }], ...spec },
     status: { phase: 'Running', containerStatuses: [{ name: 'main', state: { running: {} } }] },
   };
+}
+
+function texts(findings: readonly Finding[]): string {
+  return findings.map(findingText).join('\n');
+}
+
+function blockers(odd: Pod): string {
+  return texts(blockersAmong(assessPod(odd).findings));
+}
+
+function losses(odd: Pod): Finding[] {
+  return assessPod(odd).findings.filter(({ effect }) => effect !== 'blocks');
 }
 
 test('an ordinary pod has nothing in the way, and hears what is carried and lost', () => {
@@ -21,9 +34,9 @@ test('an ordinary pod has nothing in the way, and hears what is carried and lost
       ],
     }),
   );
-  expect(assessment.blocks).toEqual([]);
+  expect(blockersAmong(assessment.findings)).toEqual([]);
   expect(assessment.carries).toEqual(expect.arrayContaining(['emptyDir data', 'emptyDir fast (in memory)']));
-  expect(assessment.loses.join()).toContain('reset');
+  expect(texts(assessment.findings)).toContain('reset [KM-CONNECTIONS]');
 });
 
 describe('what is not carried is in the way, with its reason', () => {
@@ -70,20 +83,14 @@ describe('what is not carried is in the way, with its reason', () => {
     ],
   ];
   for (const [what, odd, reason] of cases) {
-    test(what, () =>
-      expect(
-        assessPod(odd)
-          .blocks.map((block) => block.reason)
-          .join(),
-      ).toMatch(reason),
-    );
+    test(what, () => expect(blockers(odd)).toMatch(reason));
   }
   test('a container that does not run', () => {
     const crashed = {
       ...pod(),
       status: { phase: 'Running', containerStatuses: [{ name: 'main', state: { waiting: { reason: 'CrashLoopBackOff' } } }] },
     };
-    expect(assessPod(crashed).blocks).toHaveLength(1);
+    expect(blockers(crashed)).toBe('it does not run (Running) [KM-NOT-RUNNING]');
   });
 });
 
@@ -148,14 +155,12 @@ describe('what comes over as it is needs no word', () => {
     ],
     ['topology', { topologySpreadConstraints: [{}] }],
   ];
-  const usual = assessPod(pod()).loses;
+  const usual = losses(pod());
   for (const [what, spec] of cases) {
     test(what, () => {
       const odd = pod(spec);
       const statuses = odd.spec.containers.map(({ name }) => ({ name, state: { running: {} } }));
-      const assessment = assessPod({ ...odd, status: { phase: 'Running', containerStatuses: statuses } });
-      expect(assessment.blocks).toEqual([]);
-      expect(assessment.loses).toEqual(usual);
+      expect(assessPod({ ...odd, status: { phase: 'Running', containerStatuses: statuses } }).findings).toEqual(usual);
     });
   }
 });
@@ -201,19 +206,17 @@ describe('what the peer does not get is told when the pod has it', () => {
       /^containers\[\]\.volumeMounts\[\]\.warp: a field/m,
     ],
   ];
-  for (const [what, odd, loss] of cases) test(what, () => expect(assessPod(odd).loses.join('\n')).toMatch(loss));
+  for (const [what, odd, loss] of cases) test(what, () => expect(texts(losses(odd))).toMatch(loss));
   test('restarts so far', () => {
     const restarted = {
       ...pod(),
       status: { phase: 'Running', containerStatuses: [{ name: 'main', restartCount: 3, state: { running: {} } }] },
     };
-    expect(assessPod(restarted).loses.join()).toContain('restart count of container main (3)');
+    expect(texts(losses(restarted))).toContain('restart count of container main (3)');
   });
   test('unless Liqo is told to hand it on', () => {
     const annotations = { 'liqo.io/anti-affinity-preset': 'propagate', 'liqo.io/api-server-support': 'remote' };
-    expect(assessPod(pod({ affinity: { podAntiAffinity: {} }, serviceAccountName: 'robot' }, { annotations })).loses).toEqual(
-      assessPod(pod()).loses,
-    );
+    expect(losses(pod({ affinity: { podAntiAffinity: {} }, serviceAccountName: 'robot' }, { annotations }))).toEqual(losses(pod()));
   });
 });
 
@@ -226,13 +229,14 @@ describe('two nodes fit', () => {
     runtime: '/usr/bin/runc',
     runtimeVersion: 'runc version 1.3.6',
   } as const;
+  const there = { kind: 'node', name: 'away' } as const;
   test('when the target has all that the source has', () => {
-    expect(nodeDifferences(node, { ...node, kernel: '6.18', cpuFlags: ['avx2', 'sse4_2', 'avx512f'] })).toEqual([]);
+    expect(nodeDifferences(there, node, { ...node, kernel: '6.18', cpuFlags: ['avx2', 'sse4_2', 'avx512f'] })).toEqual([]);
   });
   test('not when it lacks an instruction set, or is another kind of machine, cgroup or runtime', () => {
-    expect(nodeDifferences({ ...node, cpuFlags: ['avx512f'] }, node).join()).toContain('avx512f');
-    expect(nodeDifferences(node, { ...node, architecture: 'arm64' }).join()).toContain('arm64');
-    expect(nodeDifferences(node, { ...node, cgroupVersion: 1 }).join()).toContain('cgroup');
-    expect(nodeDifferences(node, { ...node, runtimeVersion: 'crun version 1.28' }).join()).toContain('crun');
+    expect(texts(nodeDifferences(there, { ...node, cpuFlags: ['avx512f'] }, node))).toContain('avx512f');
+    expect(texts(nodeDifferences(there, node, { ...node, architecture: 'arm64' }))).toContain('arm64');
+    expect(texts(nodeDifferences(there, node, { ...node, cgroupVersion: 1 }))).toContain('cgroup');
+    expect(texts(nodeDifferences(there, node, { ...node, runtimeVersion: 'crun version 1.28' }))).toContain('crun');
   });
 });

@@ -1,6 +1,8 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Finding, Inspection } from '../../protocol/agent-calls.ts';
+import type { FindingCode } from '../../preflight/catalogue.ts';
+import { finding, when, type Finding, type Subject } from '../../preflight/finding.ts';
+import type { Inspection } from '../../protocol/agent-calls.ts';
 import { snapshotTree, type Tree } from '../files/tree.ts';
 import { nodeFacts } from '../node/facts.ts';
 import { hostProc } from '../node/host.ts';
@@ -11,59 +13,74 @@ import type { SourcePod } from './pod.ts';
 
 /** Looks at the processes of a pod for what CRIU cannot dump, so that it is named before anything is touched. */
 export async function inspect(pod: SourcePod): Promise<Inspection> {
-  const blocks: Finding[] = [];
+  const findings: Finding[] = [];
   const handedOver = handedOverBy(pod.uid);
   let memoryBytes = 0;
   for (const container of pod.containers) {
     const processes = processesOf(container);
-    blocks.push(...frozenFindings(container, handedOver));
+    findings.push(...frozenFindings(container, handedOver));
     for (const pid of processes) {
       memoryBytes += memoryOf(pid);
-      blocks.push(...processFindings(container.name, pid));
+      findings.push(...processFindings(container.name, pid));
     }
-    blocks.push(...(await foreignFindings(container)));
+    findings.push(...(await foreignFindings(container)));
   }
-  return { facts: await nodeFacts(), memoryBytes, fileBytes: sum(pod.trees.map(treeBytes)), blocks };
+  return { facts: await nodeFacts(), memoryBytes, fileBytes: sum(pod.trees.map(treeBytes)), findings };
 }
 
 function frozenFindings(container: NodeContainer, handedOver: string | undefined): Finding[] {
   if (!isFrozen(container) && !isParentFrozen(container)) return [];
+  const { name } = container;
+  const on = { kind: 'container', name } as const;
   if (handedOver !== undefined) {
-    return [
-      {
-        container: container.name,
-        reason: `migration ${handedOver} has handed it over to the peer for good`,
-        hint: 'never thaw it: it runs at the peer; that migration told how to finish by hand',
-      },
-    ];
+    const remedy = 'never thaw it: it runs at the peer; that migration told how to finish by hand';
+    return [finding('KM-COMMITTED', on, `migration ${handedOver} has handed container ${name} over to the peer for good`, remedy)];
   }
-  return [{ container: container.name, reason: 'it is frozen already, by somebody else', hint: 'thaw it first' }];
+  return [finding('KM-FROZEN', on, `container ${name} is frozen already, by somebody else`, 'thaw it first')];
 }
 
-const impossible: readonly { readonly link: RegExp; readonly reason: string; readonly hint: string }[] = [
+/** @param since when that migration claimed the pod, RFC 3339 */
+export function claimFinding(pod: string, migration: string, since: string): Finding {
+  const remedy = 'wait until it is over; the same command again goes on with what a dead one left';
+  return finding('KM-CLAIMED', { kind: 'pod', name: pod }, `migration ${migration} moves it since ${since}`, remedy);
+}
+
+const impossible: readonly { readonly link: RegExp; readonly code: FindingCode; readonly text: string; readonly remedy: string }[] = [
   {
     link: /^anon_inode:\[io_uring\]$/,
-    reason: 'it uses io_uring, which CRIU cannot dump (checkpoint-restore/criu issue 2131)',
-    hint: 'start it with seccompProfile RuntimeDefault (which forbids io_uring; Node.js and others then do without)',
+    code: 'KM-IO-URING',
+    text: 'uses io_uring, which CRIU cannot dump (checkpoint-restore/criu issue 2131)',
+    remedy: 'start it with seccompProfile RuntimeDefault (which forbids io_uring; Node.js and others then do without)',
   },
   {
     link: /^anon_inode:\[userfaultfd\]$/,
-    reason: 'it uses userfaultfd, which CRIU cannot dump',
-    hint: 'switch that feature of the program off',
+    code: 'KM-USERFAULTFD',
+    text: 'uses userfaultfd, which CRIU cannot dump',
+    remedy: 'switch that feature of the program off',
   },
-  { link: /^anon_inode:\[perf_event\]$/, reason: 'it holds a performance counter, which CRIU cannot dump', hint: 'stop the profiler' },
-  { link: /^\/dev\/(kvm|fuse|nvidia|dri|vfio)/, reason: 'it holds a device, whose state CRIU cannot dump', hint: 'close the device first' },
+  {
+    link: /^anon_inode:\[perf_event\]$/,
+    code: 'KM-PERF-EVENT',
+    text: 'holds a performance counter, which CRIU cannot dump',
+    remedy: 'stop the profiler',
+  },
+  {
+    link: /^\/dev\/(kvm|fuse|nvidia|dri|vfio)/,
+    code: 'KM-DEVICE',
+    text: 'holds a device, whose state CRIU cannot dump',
+    remedy: 'close the device first',
+  },
 ];
 
 function processFindings(container: string, pid: number): Finding[] {
-  const findings: Finding[] = [];
-  for (const target of openFiles(pid)) {
-    const found = impossible.find(({ link }) => link.test(target));
-    if (found) findings.push({ container, reason: `process ${pid}: ${found.reason}`, hint: found.hint });
-  }
+  const on: Subject = { kind: 'container', name: container };
+  const who = `container ${container}: process ${pid} (${commandOf(pid)})`;
+  const open = new Set(openFiles(pid).flatMap((target) => impossible.find(({ link }) => link.test(target)) ?? []));
   const tracer = /^TracerPid:\t(\d+)/m.exec(read(`${hostProc}/${pid}/status`))?.[1] ?? '0';
-  if (tracer !== '0') findings.push({ container, reason: `process ${pid} is being traced`, hint: 'end the debugger or strace' });
-  return findings.slice(0, 3);
+  return [
+    ...[...open].map(({ code, text, remedy }) => finding(code, on, `${who} ${text}`, remedy)),
+    ...when(tracer !== '0', 'KM-TRACED', on, `${who} is being traced`, 'end the debugger or strace'),
+  ];
 }
 
 /** An exec probe runs for a moment; a session of somebody's stays. */
@@ -80,11 +97,12 @@ async function foreignFindings(container: NodeContainer): Promise<Finding[]> {
   if (found.length === 0) return [];
   const what = found.length === 1 ? 'a process' : `${found.length} processes`;
   return [
-    {
-      container: container.name,
-      reason: `${what} started by exec would be lost (${found.map(commandOf).join(', ')})`,
-      hint: 'end the kubectl exec session',
-    },
+    finding(
+      'KM-EXEC-SESSION',
+      { kind: 'container', name: container.name },
+      `container ${container.name}: ${what} started by exec would be lost (${found.map(commandOf).join(', ')})`,
+      'end the kubectl exec session',
+    ),
   ];
 }
 

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { MigrateError } from '../../errors.ts';
 import type { KubeConnection } from '../../kube/connection.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import type { Pod } from '../../kube/types.ts';
@@ -7,12 +6,16 @@ import { homePod } from '../../liqo/home-pod.ts';
 import { forgeShadowPod } from '../../liqo/forge-shadow-pod.ts';
 import { missingReferences } from '../../liqo/missing-references.ts';
 import type { Inspection, NodeFacts, PodOnNode } from '../../protocol/agent-calls.ts';
+import { checkedFacts, checkedInspection } from '../../protocol/checked-inspection.ts';
 import { openSession } from '../agent-session.ts';
 import { refusalOf } from '../../preflight/admission.ts';
+import { blockersAmong, finding, when } from '../../preflight/finding.ts';
 import type { MigrationRequest, OnEvent } from '../contract.ts';
 import { sourceHelper } from '../helper-pods.ts';
 import { isCarried, isReflected } from '../../preflight/pod.ts';
 import { nodeDifferences } from '../../preflight/nodes.ts';
+import { lacking } from '../../preflight/references.ts';
+import { refusal } from '../../preflight/refusal.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
 import type { Plan } from '../plan.ts';
 import type { Prepared } from '../prepared.ts';
@@ -62,10 +65,10 @@ export async function prepare(
   const twin = await remote.get<Pod>(`/api/v1/namespaces/${plan.twinNamespace}/pods/${targetPod.metadata.name}`, signal);
   cleanNode = async () => cleanTargetNode(remote, { plan, request }, twin.spec.nodeName ?? '', 'given-up');
   const [inspection, there] = await Promise.all([
-    source.call('source.inspect', { ...podOnNode, to: plan.peer.virtualNode }, 60_000),
-    target.call('target.inspect', null, 60_000),
+    source.call('source.inspect', { ...podOnNode, to: plan.peer.virtualNode }, 60_000).then(checkedInspection),
+    target.call('target.inspect', null, 60_000).then(({ facts }) => checkedFacts(facts)),
   ]);
-  await requireFit(home, plan, remote, inspection, there.facts, signal);
+  await requireFit(home, plan, remote, inspection, there, signal);
 
   say('joining the agents');
   const key = randomBytes(32).toString('base64');
@@ -90,28 +93,37 @@ async function requireFit(
   home: KubeConnection,
   plan: Plan,
   remote: KubeConnection,
-  { facts, blocks }: Inspection,
+  { facts, findings }: Inspection,
   there: NodeFacts,
   signal: AbortSignal,
 ): Promise<void> {
-  const reasons = blocks.map(({ container, reason }) => `container ${container}: ${reason}`);
-  const hints = blocks.flatMap(({ hint }) => (hint === undefined ? [] : [hint]));
-  reasons.push(...nodeDifferences(facts, there));
-  const forged = forgeShadowPod(plan.pod, plan.peer, plan.twinNamespace);
-  const missing = await missingReferences(remote, forged.spec.pod, plan.pod.metadata.name, plan.twinNamespace, signal);
-  if (missing.length > 0) reasons.push(`namespace ${plan.twinNamespace} of ${plan.peer.virtualNode} lacks ${missing.join(', ')}`);
-  const path = `/apis/offloading.liqo.io/v1beta1/namespaces/${plan.twinNamespace}/shadowpods/${plan.pod.metadata.name}`;
-  const taken = await remote.get(path, signal).then(
+  const { pod, peer, twinNamespace } = plan;
+  const forged = forgeShadowPod(pod, peer, twinNamespace);
+  const missing = await missingReferences(remote, forged.spec.pod, pod.metadata.name, twinNamespace, signal);
+  const path = `/apis/offloading.liqo.io/v1beta1/namespaces/${twinNamespace}/shadowpods/${pod.metadata.name}`;
+  const isTaken = await remote.get(path, signal).then(
     () => true,
     (error: unknown) => {
       if (isNotFound(error)) return false;
       throw error;
     },
   );
-  if (taken) reasons.push(`namespace ${plan.twinNamespace} of ${plan.peer.virtualNode} has a pod of that name already`);
-  const refusal = await refusalOf(home, homePod(plan.pod, plan.peer), signal);
-  if (refusal !== undefined) reasons.push(`cluster ${home.name} would not take its object on ${plan.peer.virtualNode}: ${refusal}`);
-  if (reasons.length === 0) return;
-  const message = `pod ${plan.report.namespace}/${plan.report.pod} cannot be moved: ${reasons.join('; ')}`;
-  throw new MigrateError('refused', message, hints.length > 0 ? { hint: [...new Set(hints)].join('; ') } : {});
+  const words = await refusalOf(home, homePod(pod, peer), signal);
+  const twin = { kind: 'namespace', name: twinNamespace } as const;
+  const blockers = [
+    ...blockersAmong(findings),
+    ...nodeDifferences({ kind: 'node', name: peer.virtualNode }, facts, there),
+    ...(missing.length > 0 ? [lacking(peer, twinNamespace, missing)] : []),
+    ...when(isTaken, 'KM-NAME-TAKEN', twin, `namespace ${twinNamespace} of ${peer.virtualNode} has a pod of that name already`),
+    ...(words === undefined
+      ? []
+      : [
+          finding(
+            'KM-SERVER-REFUSES',
+            { kind: 'cluster', name: home.name },
+            `cluster ${home.name} would not take its object on ${peer.virtualNode}: ${words}`,
+          ),
+        ]),
+  ];
+  if (blockers.length > 0) throw refusal(`pod ${plan.report.namespace}/${plan.report.pod}`, blockers);
 }

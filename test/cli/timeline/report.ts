@@ -23,6 +23,7 @@ export const report: MigrationReport = {
   totalMs: 5000,
   bytes: 130_000_000,
   steps: [],
+  findings: [],
   notes: [],
   timeline: {
     errorMs: { source: 1.2, target: 2.5 },

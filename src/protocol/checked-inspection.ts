@@ -1,0 +1,52 @@
+import { checkedFinding } from '../preflight/finding.ts';
+import type { Inspection, NodeFacts } from './agent-calls.ts';
+
+/** A pod has few processes that are in the way of its move, unless somebody wants to fill a memory. */
+const mostFindings = 200;
+
+/**
+ * What the source agent found, with every field checked and made anew: it comes from another node.
+ *
+ * @throws Error naming what is not as it must be
+ */
+export function checkedInspection(value: unknown): Inspection {
+  const { facts, memoryBytes, fileBytes, findings } = fieldsOf(value, 'inspection');
+  if (!Array.isArray(findings)) throw new Error('an agent has told an inspection without findings');
+  return {
+    facts: checkedFacts(facts),
+    memoryBytes: amount(memoryBytes, 'memoryBytes'),
+    fileBytes: amount(fileBytes, 'fileBytes'),
+    findings: findings.slice(0, mostFindings).map(checkedFinding),
+  };
+}
+
+/** @throws Error naming what is not as it must be */
+export function checkedFacts(value: unknown): NodeFacts {
+  const raw = fieldsOf(value, 'facts');
+  const { cgroupVersion, cpuFlags } = raw;
+  if (cgroupVersion !== 1 && cgroupVersion !== 2) throw new Error('an agent has told no version of cgroups');
+  if (!Array.isArray(cpuFlags)) throw new Error("an agent has told nothing of its node's processor");
+  return {
+    architecture: words(raw['architecture'], 'architecture'),
+    kernel: words(raw['kernel'], 'kernel'),
+    cgroupVersion,
+    cpuFlags: cpuFlags.slice(0, 1000).map((flag) => words(flag, 'cpuFlags')),
+    runtime: words(raw['runtime'], 'runtime'),
+    runtimeVersion: words(raw['runtimeVersion'], 'runtimeVersion'),
+  };
+}
+
+function fieldsOf(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) throw new Error(`an agent has told no ${what}`);
+  return value as Record<string, unknown>;
+}
+
+function amount(value: unknown, what: string): number {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new Error(`an agent has told no ${what}`);
+  return value;
+}
+
+function words(value: unknown, what: string): string {
+  if (typeof value !== 'string') throw new Error(`an agent has told no ${what}`);
+  return value.slice(0, 253);
+}
