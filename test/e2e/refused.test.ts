@@ -7,6 +7,11 @@ import { test } from './pod-test.ts';
 import { containerOf, podOf } from './pods.ts';
 import { mustIn } from '../../bed/bed.ts';
 
+/** A program beside the ticker, in the same container. */
+function beside(command: string): Partial<PodSpec> {
+  return { containers: [containerOf('main', ['sh', '-c', `${command} & exec ticker 1 50`])] };
+}
+
 const odd: readonly { what: string; extra: Partial<PodSpec>; reason: RegExp }[] = [
   { what: 'uses the network of its node', extra: { hostNetwork: true }, reason: /hostNetwork/ },
   { what: 'sees the processes of its node', extra: { hostPID: true }, reason: /hostPID/ },
@@ -29,6 +34,22 @@ const odd: readonly { what: string; extra: Partial<PodSpec>; reason: RegExp }[] 
     what: 'is privileged',
     extra: { containers: [containerOf('main', ['ticker', '1', '50'], { securityContext: { privileged: true } })] },
     reason: /privileged/,
+  },
+  { what: 'has a stopped process', extra: beside('sleep 1000 & kill -STOP $!; true'), reason: /\(sleep\) is stopped .*\[KM-STOPPED\]/ },
+  {
+    what: 'has a process without its main thread',
+    extra: beside('half main'),
+    reason: /\(half\) has lost its main thread .*\[KM-DEAD-MAIN-THREAD\]/,
+  },
+  {
+    what: 'has a process in the hands of a debugger',
+    extra: beside('sleep 1000 & half trace $!; true'),
+    reason: /\(sleep\) is being traced \[KM-TRACED\]/,
+  },
+  {
+    what: 'has a process that hangs in the kernel',
+    extra: beside('half vfork'),
+    reason: /\(half\) has been in an uninterruptible wait .*\[KM-UNINTERRUPTIBLE\]/,
   },
 ];
 

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FindingCode } from '../../preflight/catalogue.ts';
-import { finding, when, type Finding, type Subject } from '../../preflight/finding.ts';
+import { finding, type Finding, type Subject } from '../../preflight/finding.ts';
 import type { Inspection } from '../../protocol/agent-calls.ts';
 import { snapshotTree, type Tree } from '../files/tree.ts';
 import { nodeFacts } from '../node/facts.ts';
@@ -10,6 +10,7 @@ import type { NodeContainer } from '../runc/container.ts';
 import { foreignProcesses, isFrozen, isParentFrozen, processesOf } from '../runc/freezer.ts';
 import { handedOverBy } from './commit-record.ts';
 import type { SourcePod } from './pod.ts';
+import { hanging, undumpable } from './undumpable.ts';
 
 /** Looks at the processes of a pod for what CRIU cannot dump, so that it is named before anything is touched. */
 export async function inspect(pod: SourcePod): Promise<Inspection> {
@@ -18,25 +19,25 @@ export async function inspect(pod: SourcePod): Promise<Inspection> {
   let memoryBytes = 0;
   for (const container of pod.containers) {
     const processes = processesOf(container);
-    findings.push(...frozenFindings(container, handedOver));
+    const isStill = isFrozen(container) || isParentFrozen(container);
+    if (isStill) findings.push(frozenFinding(container, handedOver));
     for (const pid of processes) {
       memoryBytes += memoryOf(pid);
-      findings.push(...processFindings(container.name, pid));
+      findings.push(...processFindings(container.name, pid), ...undumpable(container.name, pid));
     }
-    findings.push(...(await foreignFindings(container)));
+    const [foreign, hung] = await Promise.all([foreignFindings(container), isStill ? [] : hanging(container.name, processes)]);
+    findings.push(...foreign, ...hung);
   }
   return { facts: await nodeFacts(), memoryBytes, fileBytes: sum(pod.trees.map(treeBytes)), findings };
 }
 
-function frozenFindings(container: NodeContainer, handedOver: string | undefined): Finding[] {
-  if (!isFrozen(container) && !isParentFrozen(container)) return [];
-  const { name } = container;
+function frozenFinding({ name }: NodeContainer, handedOver: string | undefined): Finding {
   const on = { kind: 'container', name } as const;
   if (handedOver !== undefined) {
     const remedy = 'never thaw it: it runs at the peer; that migration told how to finish by hand';
-    return [finding('KM-COMMITTED', on, `migration ${handedOver} has handed container ${name} over to the peer for good`, remedy)];
+    return finding('KM-COMMITTED', on, `migration ${handedOver} has handed container ${name} over to the peer for good`, remedy);
   }
-  return [finding('KM-FROZEN', on, `container ${name} is frozen already, by somebody else`, 'thaw it first')];
+  return finding('KM-FROZEN', on, `container ${name} is frozen already, by somebody else`, 'thaw it first');
 }
 
 /** @param since when that migration claimed the pod, RFC 3339 */
@@ -76,11 +77,7 @@ function processFindings(container: string, pid: number): Finding[] {
   const on: Subject = { kind: 'container', name: container };
   const who = `container ${container}: process ${pid} (${commandOf(pid)})`;
   const open = new Set(openFiles(pid).flatMap((target) => impossible.find(({ link }) => link.test(target)) ?? []));
-  const tracer = /^TracerPid:\t(\d+)/m.exec(read(`${hostProc}/${pid}/status`))?.[1] ?? '0';
-  return [
-    ...[...open].map(({ code, text, remedy }) => finding(code, on, `${who} ${text}`, remedy)),
-    ...when(tracer !== '0', 'KM-TRACED', on, `${who} is being traced`, 'end the debugger or strace'),
-  ];
+  return [...open].map(({ code, text, remedy }) => finding(code, on, `${who} ${text}`, remedy));
 }
 
 /** An exec probe runs for a moment; a session of somebody's stays. */
