@@ -1,12 +1,13 @@
 import { crc32 } from 'node:zlib';
-import { connect, createServer, type TLSSocket } from 'node:tls';
+import { connect, createServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { dataFrameHead, drained, FrameReader, maxDataBytes, messageFrame, type FileKind, type PeerMessage } from '../../protocol/frames.ts';
 
 /**
  * TLS 1.3 with a key that both agents were given for this one migration: it proves each side to the other, and the
  * session keys come from a fresh Diffie-Hellman exchange (psk_dhe_ke). No certificates, so nothing to sign or expire.
+ * TLS only offers the key: a server may pass it over and show a certificate, so no authority is trusted here at all.
  */
-const tlsOptions = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256' } as const;
+const tlsOptions: SecureContextOptions = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256', ca: [] };
 const identity = 'kubectl-migrate';
 
 /** A network that drops everything tells nobody: each side says something once a second, and this long a silence is the end. */
@@ -103,6 +104,7 @@ export interface FileSender {
 export async function listenForPeer(key: string, onLink: (socket: TLSSocket) => void): Promise<{ port: number; close: () => void }> {
   const psk = Buffer.from(key, 'base64');
   const server = createServer({ ...tlsOptions, pskCallback: (_socket, id) => (id === identity ? psk : null) }, (socket) => {
+    if (!hasProvedKey(socket)) return void socket.destroy();
     server.close();
     onLink(socket);
   });
@@ -119,15 +121,22 @@ export async function connectToPeer(host: string, port: number, key: string, dea
   const socket = connect({ host, port, ...tlsOptions, pskCallback: () => ({ psk, identity }), checkServerIdentity: () => undefined });
   return await new Promise<TLSSocket>((resolve, reject) => {
     const fail = (cause: Error): void => {
+      clearTimeout(timer);
       socket.destroy();
       reject(new Error(`cannot reach the agent at ${host}:${port}: ${cause.message}`, { cause }));
     };
     const timer = setTimeout(() => fail(new Error(`no answer within ${deadlineMs / 1000} s`)), deadlineMs);
     socket.once('error', fail);
     socket.once('secureConnect', () => {
+      if (!hasProvedKey(socket)) return fail(new Error('it does not know the key of this migration'));
       clearTimeout(timer);
       socket.off('error', fail);
       resolve(socket);
     });
   });
+}
+
+/** To OpenSSL a connection by a key that was known before is a session that goes on; whoever came in by a certificate shows one. */
+function hasProvedKey(socket: TLSSocket): boolean {
+  return socket.isSessionReused() && Object.keys(socket.getPeerCertificate()).length === 0;
 }
