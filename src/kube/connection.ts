@@ -101,7 +101,7 @@ export async function openConnection(flags: ConnectionFlags, onExchange?: OnExch
   return connectionTo(context, flags.requestTimeoutMs ?? defaultDeadlineMs, { onExchange });
 }
 
-/** Opens a connection with the current context of a kubeconfig's text; `name` is for messages. @throws MigrateError (usage) */
+/** Opens a connection with the current context of a kubeconfig out of a cluster; `name` is for messages. @throws MigrateError, see {@link contextOfText} */
 export async function connectionFromKubeconfig(yaml: string, name: string, way: Way = {}): Promise<KubeConnection> {
   return connectionTo(contextOfText(yaml, name), defaultDeadlineMs, way);
 }

@@ -51,10 +51,31 @@ export function kubeconfigEntries(
     .map(({ name, ...kinds }) => ({ name, fields: { ...(kinds[list.slice(0, -1)] as Fields | null | undefined) } }));
 }
 
-/** The current context of a kubeconfig's text; `name` is for messages. @throws MigrateError (usage) when it is none */
+/** Fields that hold what they mean; every other one can make us run or read something. */
+const plainFields = {
+  cluster: ['server', 'certificate-authority-data', 'tls-server-name', 'proxy-url', 'disable-compression', 'extensions'],
+  user: ['client-certificate-data', 'client-key-data', 'token', 'extensions'],
+} as const;
+
+/**
+ * The current context of a kubeconfig that came out of a cluster; `name` is for messages. Whoever may write there must not thereby
+ * run a program on the user's machine, or have its files sent to a server: the kubeconfig holds all it needs, or is refused.
+ *
+ * @throws MigrateError (usage) when it is no kubeconfig, (refused) naming the fields that it must not have
+ */
 export function contextOfText(yaml: string, name: string): ResolvedContext {
   const context = contextOf([readDocument(yaml, `the kubeconfig of ${name}`)], {});
   if (context.cluster['server'] === undefined) throw new MigrateError('usage', `error: the kubeconfig of ${name} names no server`);
+  const refused = (['cluster', 'user'] as const).flatMap((part) => {
+    const plain: readonly string[] = plainFields[part];
+    const set = Object.entries(context[part]).filter(([, value]) => value !== undefined && value !== null);
+    return set.filter(([key]) => !plain.includes(key)).map(([key]) => `${part}.${key}`);
+  });
+  if (refused.length > 0) {
+    const hint =
+      'a kubeconfig in a cluster may hold certificates and keys as data, or a token; for it no program is run here and no file is read';
+    throw new MigrateError('refused', `error: the kubeconfig of ${name} comes out of a cluster and has ${refused.join(', ')}`, { hint });
+  }
   return { ...context, name };
 }
 

@@ -193,7 +193,7 @@ describe('the user', () => {
   test('has data before files, and flags before both', async () => {
     const { client, folder } = api.certificates;
     const data = { 'client-certificate-data': base64(client.cert), 'client-key-data': base64(client.key) };
-    await (await connection({ ...data, 'client-certificate': '/nowhere', 'client-key': '/nowhere' })).get('/version');
+    await (await byFlags({}, { ...data, 'client-certificate': '/nowhere', 'client-key': '/nowhere' })).get('/version');
     const files = { clientCertificate: join(folder, 'client.crt'), clientKey: join(folder, 'client.key') };
     await (await byFlags(files, { 'client-certificate-data': 'bad', 'client-key-data': 'bad' })).get('/version');
     expect(api.seen.map((one) => one.client)).toEqual(['tester', 'tester']);
@@ -203,14 +203,14 @@ describe('the user', () => {
     ['a token', { token: 'secret' }, 'Bearer secret'],
     ['a name and a password', { username: 'me', password: 'pass' }, `Basic ${base64('me:pass')}`],
   ])('has %s', async (_what, user, header) => {
-    await (await connection(user)).get('/version');
+    await (await byFlags({}, user)).get('/version');
     expect(api.seen[0]?.headers.authorization).toBe(header);
   });
 
   test('has a token in a file, which is read again', async () => {
     const tokenFile = join(api.certificates.folder, 'token');
     writeFileSync(tokenFile, 'first\n');
-    const kube = await connection({ tokenFile });
+    const kube = await byFlags({}, { tokenFile });
     await kube.get('/version');
     writeFileSync(tokenFile, 'second\n');
     await kube.get('/version');
@@ -245,7 +245,7 @@ describe('the user', () => {
         : json(response, {}),
     );
     const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: plugin, provideClusterInfo: true, interactiveMode: 'Never' };
-    const kube = await connection({ exec });
+    const kube = await byFlags({}, { exec });
     await Promise.all([kube.get('/version'), kube.get('/version')]);
     await kube.get('/late');
     expect(api.seen.map((one) => one.headers.authorization)).toEqual(['Bearer t1', 'Bearer t1', 'Bearer t1', 'Bearer t2']);
@@ -268,14 +268,14 @@ describe('the user', () => {
 
   test('is told what to install when a plugin is missing', async () => {
     const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'no-such-plugin', installHint: 'Get it from example.org.' };
-    await expect((await connection({ exec })).get('/version')).rejects.toThrow(
+    await expect((await byFlags({}, { exec })).get('/version')).rejects.toThrow(
       'getting credentials: exec: executable no-such-plugin not found\n\nGet it from example.org.',
     );
   });
 
   test('is told what a plugin said', async () => {
     const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: '/bin/sh', args: ['-c', 'echo expired >&2; exit 1'] };
-    await expect((await connection({ exec })).get('/version')).rejects.toThrow('getting credentials: exec: expired');
+    await expect((await byFlags({}, { exec })).get('/version')).rejects.toThrow('getting credentials: exec: expired');
   });
 });
 
