@@ -1,20 +1,21 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { hostProc, onHost } from '../node/host.ts';
+import { isRootsProgram } from '../node/root-owned.ts';
 
 /**
  * The path of the program that containerd calls to create containers on this node. containerd-shim looks `runc` up in
  * the PATH that it got from containerd, unless the runtime's options name another binary. Those options lie beside
  * the bundle of every container; our own container (the helper) has the same ones as the pod will have.
  *
- * @throws Error when it cannot be told
+ * We run it as root on the node, so nothing is believed that a pod can make: no process for its name, no file that is not root's.
+ *
+ * @throws Error when it cannot be told, or when others than root could change it
  */
 export async function findRuntime(): Promise<string> {
   const name = configuredBinary() ?? 'runc';
-  if (name.startsWith('/')) return name;
-  const found = containerdPath()
-    .map((folder) => `${folder}/${name}`)
-    .find((path) => existsSync(onHost(path)));
-  if (found === undefined) throw new Error(`cannot find ${name} in containerd's PATH on this node`);
+  const candidates = name.startsWith('/') ? [name] : pathOfShim().map((folder) => `${folder}/${name}`);
+  const found = candidates.find(isRootsProgram);
+  if (found === undefined) throw new Error(`cannot find ${name} on this node, looked at ${candidates.join(', ')}`);
   return found;
 }
 
@@ -51,17 +52,52 @@ function upperOf(line: string): string | undefined {
   return /[ ,]upperdir=([^, ]+)/.exec(line)?.[1];
 }
 
-/** PATH of the containerd process itself. */
-function containerdPath(): string[] {
-  for (const pid of readdirSync(hostProc).filter((entry) => /^\d+$/.test(entry))) {
-    try {
-      if (readFileSync(`${hostProc}/${pid}/comm`, 'utf8').trim() !== 'containerd') continue;
-      const environment = readFileSync(`${hostProc}/${pid}/environ`, 'utf8').split('\0');
-      const path = environment.find((one) => one.startsWith('PATH='))?.slice('PATH='.length);
-      if (path) return path.split(':').filter((folder) => folder.startsWith('/'));
-    } catch {
-      // ended while we looked
-    }
+/** PATH of the process that made our own container: it is its parent, the shim of this very runtime. */
+function pathOfShim(): string[] {
+  const shim = parentOfOurs();
+  const environment = readFileSync(`${hostProc}/${shim}/environ`, 'utf8').split('\0');
+  const path = environment.find((one) => one.startsWith('PATH='))?.slice('PATH='.length) ?? '';
+  return path.split(':').filter((folder) => folder.startsWith('/'));
+}
+
+/**
+ * Ours are the processes in our own mount namespace, which nobody enters who may not do so on the node; the runtime made the first
+ * of them, from outside. Found like this because the numbers that we know of ourselves need not be the node's.
+ */
+function parentOfOurs(): string {
+  const ours = readlinkSync('/proc/self/ns/mnt');
+  const parents = processes().flatMap((pid) => (namespaceOf(pid, 'mnt') === ours ? (parentOf(pid) ?? []) : []));
+  const outside = parents.find((pid) => namespaceOf(pid, 'mnt') !== ours && isNodes(pid));
+  if (outside === undefined) throw new Error('cannot find the process on this node that made the container of the agent');
+  return outside;
+}
+
+/** Whether root itself runs it, in the node's own namespaces. */
+function isNodes(pid: string): boolean {
+  const isRoots = /^Uid:\t0\t0\t0\t0$/m.test(statusOf(pid));
+  return isRoots && ['mnt', 'pid', 'user'].every((kind) => namespaceOf(pid, kind) === namespaceOf('1', kind));
+}
+
+function processes(): string[] {
+  return readdirSync(hostProc).filter((entry) => /^\d+$/.test(entry));
+}
+
+function parentOf(pid: string): string | undefined {
+  return /^PPid:\t(\d+)$/m.exec(statusOf(pid))?.[1];
+}
+
+function statusOf(pid: string): string {
+  try {
+    return readFileSync(`${hostProc}/${pid}/status`, 'utf8');
+  } catch {
+    return ''; // ended while we looked
   }
-  return ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+}
+
+function namespaceOf(pid: string, kind: string): string | undefined {
+  try {
+    return readlinkSync(`${hostProc}/${pid}/ns/${kind}`);
+  } catch {
+    return undefined; // ended while we looked
+  }
 }
