@@ -119,7 +119,7 @@ function foldersIn(folder: string): string[] {
 async function toolFolder(): Promise<string> {
   const [image, node] = [await imageTree(), await nodeTree()];
   const criu = await buildCriu(image);
-  const programs = ['listener', 'stepper'];
+  const programs = ['listener', 'stepper', 'timer'];
   const sources = programs.map((name) => join(import.meta.dirname, `${name}.c`));
   return await cached('test-criu', [criu.program, node, ...(await contentsOf([import.meta.filename, ...sources]))], async (draft) => {
     await requirePackages(['binutils', 'musl-tools', 'patchelf']);

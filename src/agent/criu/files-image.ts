@@ -20,12 +20,22 @@ export interface SocketChanges {
  * @throws Error when the file is not what CRIU writes
  */
 export function rewireSockets(image: Buffer, changes: SocketChanges): Buffer {
+  return rewriteEntries(image, inetSocketField, (socket) => rewireSocket(socket, changes));
+}
+
+/**
+ * Rewrites the descriptions of one kind of open files in `files.img`; all others stay as they are, byte for byte.
+ *
+ * @param kind its field number in CRIU's images/fdinfo.proto
+ * @throws Error when the file is not what CRIU writes
+ */
+export function rewriteEntries(image: Buffer, kind: number, rewrite: (description: Field[]) => Buffer): Buffer {
   const parts: Buffer[] = [image.subarray(0, 8)];
   for (let at = 8; at < image.length;) {
     const size = image.readUInt32LE(at);
     const entry = image.subarray(at + 4, at + 4 + size);
     if (entry.length !== size) throw new Error('files.img ends in the middle of an entry');
-    const changed = rewireEntry(entry, changes);
+    const changed = rewriteEntry(entry, kind, rewrite);
     const head = Buffer.alloc(4);
     head.writeUInt32LE(changed.length);
     parts.push(head, changed);
@@ -34,13 +44,11 @@ export function rewireSockets(image: Buffer, changes: SocketChanges): Buffer {
   return Buffer.concat(parts);
 }
 
-function rewireEntry(entry: Buffer, changes: SocketChanges): Buffer {
+function rewriteEntry(entry: Buffer, kind: number, rewrite: (description: Field[]) => Buffer): Buffer {
   const fields = [...eachField(entry)];
-  if (!fields.some(({ number, bytes }) => number === inetSocketField && bytes)) return entry;
+  if (!fields.some(({ number, bytes }) => number === kind && bytes)) return entry;
   return encodeFields(
-    fields.map((one) =>
-      one.number === inetSocketField && one.bytes ? { ...one, bytes: rewireSocket([...eachField(one.bytes)], changes) } : one,
-    ),
+    fields.map((one) => (one.number === kind && one.bytes ? { ...one, bytes: rewrite([...eachField(one.bytes)]) } : one)),
   );
 }
 

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { addressPairs, rewireSockets } from '../criu/files-image.ts';
 import { criuConfig, criuEnvironment, sharedFlags } from '../criu/options.ts';
+import { rearmTimers } from '../criu/timers.ts';
 import { hostProc, nodeDir, onHost } from '../node/host.ts';
 import { stage, stagingDir } from '../node/install.ts';
 import { containerPid, readSpec, runcRoot, sandboxOf } from '../runc/container.ts';
@@ -29,7 +30,7 @@ export async function prepareRestore(
   const config = await stage(migration, 'criu-restore.conf', criuConfig(`${nodeDir}/hook`));
   const files = onHost(`${images}/files.img`);
   const pairs = addressPairs(sourceAddresses.map(addressBytes), await podAddresses(create));
-  writeFileSync(files, rewireSockets(readFileSync(files), { addresses: pairs }));
+  writeFileSync(files, rearmTimers(rewireSockets(readFileSync(files), { addresses: pairs })));
   const mode = existsSync(onHost('/sys/fs/cgroup/cgroup.controllers')) ? 'soft' : 'ignore';
   return {
     environment: {
