@@ -5,13 +5,14 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pLimit from 'p-limit';
 import { bundle, type Bundle } from './bundle.ts';
+import { writeCriuSource } from './criu-source.ts';
 import { krewManifest, type Archive } from './krew.ts';
 import { packaged } from './packaged.ts';
 import { nameOf, platforms, type Platform } from './platforms.ts';
 
 /**
- * `npm run dist` makes everything of a release in dist/: an archive for each platform, their checksums and krew's
- * manifest. `--platform linux-amd64` makes that one archive only, `--output DIR` another folder.
+ * `npm run dist` makes everything of a release in dist/: an archive for each platform, CRIU's source, their checksums and
+ * krew's manifest. `--platform linux-amd64` makes that one archive only, `--output DIR` another folder.
  */
 const { values } = parseArgs({ options: { platform: { type: 'string' }, output: { type: 'string' } } });
 const output = values.output ?? join(import.meta.dirname, '..', 'dist');
@@ -22,8 +23,10 @@ await mkdir(output, { recursive: true });
 const contents = await bundle();
 const limit = pLimit(availableParallelism());
 const archives = await Promise.all(wanted.map(async (platform) => limit(async () => makeArchive(platform, contents))));
-await writeFile(join(output, 'SHA256SUMS'), archives.map(({ file, sha256 }) => `${sha256}  ${file}\n`).join(''));
-if (wanted.length === platforms.length) await writeFile(join(output, 'migrate.yaml'), await krewManifest(archives));
+const isWhole = wanted.length === platforms.length;
+const files = [...archives, ...(isWhole ? [await writeCriuSource(output)] : [])];
+await writeFile(join(output, 'SHA256SUMS'), files.map(({ file, sha256 }) => `${sha256}  ${file}\n`).join(''));
+if (isWhole) await writeFile(join(output, 'migrate.yaml'), await krewManifest(archives));
 
 async function makeArchive(platform: Platform, inside: Bundle): Promise<Archive> {
   const start = performance.now();
