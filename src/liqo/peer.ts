@@ -5,7 +5,7 @@ import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject, Secret } from '../kube/types.ts';
 import { finding } from '../preflight/finding.ts';
 import { refusalBy } from '../preflight/refusal.ts';
-import { requireReady, virtualNodes, type Node, type OffloadingPatch, type VirtualNode } from './virtual-nodes.ts';
+import { requireReady, virtualNodes, type Node, type OffloadingPatch, type Taint, type VirtualNode } from './virtual-nodes.ts';
 
 /** How Liqo's virtual kubelet lets offloaded pods speak to the API server of their home. */
 export type ApiServerSupport = 'TokenAPI' | 'Disabled';
@@ -18,6 +18,8 @@ export interface Peer {
   readonly tenantNamespace: string;
   readonly kubeconfigSecret: string;
   readonly offloadingPatch: OffloadingPatch;
+  /** Of the virtual node. */
+  readonly taints: readonly Taint[];
   readonly apiServerSupport: ApiServerSupport;
   /** Overrides of `kubernetes.default` and its port in offloaded pods. */
   readonly homeApiServer: { readonly host: string; readonly port: string } | undefined;
@@ -46,16 +48,17 @@ export async function findPeer(connection: KubeConnection, name: string, signal:
     const hint = `name one of its virtual nodes: ${candidates.map((one) => one.metadata.name).join(', ')}`;
     throw new MigrateError('usage', `error: cluster "${name}" has ${candidates.length} virtual nodes`, { hint });
   }
-  requireReady(connection, await connection.get<Node>(`/api/v1/nodes/${node.metadata.name}`, signal));
-  return await describe(connection, node, signal);
+  const seen = await connection.get<Node>(`/api/v1/nodes/${node.metadata.name}`, signal);
+  requireReady(connection, seen);
+  return Object.freeze({ ...(await describe(connection, node, signal)), taints: seen.spec?.taints ?? [] });
 }
 
-async function describe(connection: KubeConnection, node: VirtualNode, signal: AbortSignal): Promise<Peer> {
+async function describe(connection: KubeConnection, node: VirtualNode, signal: AbortSignal): Promise<Omit<Peer, 'taints'>> {
   const args = node.spec.template?.spec?.template?.spec?.containers?.[0]?.args ?? [];
   const argument = (flag: string): string | undefined => args.find((one) => one.startsWith(`--${flag}=`))?.slice(flag.length + 3);
   const host = argument('home-api-server-host');
   const port = argument('home-api-server-port');
-  return Object.freeze({
+  return {
     virtualNode: node.metadata.name,
     clusterId: node.spec.clusterID,
     homeClusterId: argument('home-cluster-id') ?? '',
@@ -67,7 +70,7 @@ async function describe(connection: KubeConnection, node: VirtualNode, signal: A
       args.includes('--enable-apiserver-support') || argument('enable-apiserver-support') === 'true' ? 'TokenAPI' : 'Disabled',
     homeApiServer: host && port ? { host, port } : undefined,
     homeApiServerAddress: await homeApiServerAddress(connection, signal),
-  });
+  };
 }
 
 /** Liqo's remapped address of the home API server (its IPAM object `api-server`); absent without the network fabric. */

@@ -23,7 +23,14 @@ export interface VirtualNode extends KubeObject {
   };
 }
 
+export interface Taint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: string;
+}
+
 export interface Node extends KubeObject {
+  spec?: { taints?: readonly Taint[] };
   status?: {
     allocatable?: Record<string, string>;
     conditions?: { type: string; status: string; message?: string }[];

@@ -8,6 +8,8 @@ import type { Pod } from '../kube/types.ts';
 import type { AgentCalls } from '../protocol/agent-calls.ts';
 import { checkedEvent, type AgentEvent } from '../protocol/agent-events.ts';
 import { RpcClient } from '../protocol/rpc.ts';
+import { finding } from '../preflight/finding.ts';
+import { refusalBy } from '../preflight/refusal.ts';
 import { agentCommand, agentContainer } from './helper-pods.ts';
 
 /** A conversation with the agent in a helper pod. */
@@ -72,6 +74,12 @@ export async function untilHelperRuns(connection: KubeConnection, pod: Pod, sign
 
 function requireHope(connection: KubeConnection, { metadata, status }: Pod): void {
   const where = `helper pod ${metadata.namespace}/${metadata.name} in cluster ${connection.name}`;
+  const unscheduled = status?.conditions?.find(({ type, status: is }) => type === 'PodScheduled' && is === 'False');
+  if (unscheduled?.reason === 'Unschedulable') {
+    const text = `${where} finds no node at the peer: ${unscheduled.message ?? 'the scheduler does not say why'}`;
+    const remedy = 'it tolerates what the moved pod tolerates: add a toleration to that pod, or take the taint away';
+    throw refusalBy(finding('KM-UNSCHEDULABLE', { kind: 'pod', name: metadata.name }, text, remedy));
+  }
   for (const { name, image, state } of status?.containerStatuses ?? []) {
     const isHopeless = hopeless.test(state?.waiting?.reason ?? '');
     const ended = state?.terminated?.exitCode === 0 ? undefined : state?.terminated;

@@ -1,13 +1,7 @@
 import type { Container, Pod } from '../kube/types.ts';
-import {
-  apiServerSupportAnnotation,
-  managedByLabel,
-  managedByValue,
-  migrationLabel,
-  movedPodAnnotation,
-  virtualNodeToleration,
-} from '../liqo/names.ts';
+import { apiServerSupportAnnotation, managedByLabel, managedByValue, migrationLabel, movedPodAnnotation } from '../liqo/names.ts';
 import { deadlineFactor } from '../protocol/deadlines.ts';
+import { helperPlacement } from './helper-placement.ts';
 import { imageAtPeer, type Pins } from './images.ts';
 import type { Plan } from './plan.ts';
 
@@ -56,9 +50,10 @@ export function targetHelper(plan: Plan, migration: string, image: string, pins:
     // An image whose user is a name cannot be run as it is under runAsNonRoot; the no-op needs no user at all.
     securityContext: { runAsUser: 0, runAsNonRoot: false },
   }));
+  const placement = helperPlacement(plan.pod, plan.peer);
   const pod = helper(plan, migration, image, 'target', {
     nodeName: plan.peer.virtualNode,
-    tolerations: [virtualNodeToleration],
+    ...placement.spec,
     ...(spec.imagePullSecrets ? { imagePullSecrets: spec.imagePullSecrets } : {}),
   });
   const staging = (agent: Container): Container => ({
@@ -66,7 +61,7 @@ export function targetHelper(plan: Plan, migration: string, image: string, pins:
     volumeMounts: [...(agent.volumeMounts ?? []), staged],
     lifecycle: { postStart: { exec: { command: [...agentCommand, 'stage', staged.mountPath] } } },
   });
-  pod.metadata.annotations = { ...pod.metadata.annotations, [apiServerSupportAnnotation]: 'disabled' };
+  pod.metadata.annotations = { ...pod.metadata.annotations, ...placement.annotations, [apiServerSupportAnnotation]: 'disabled' };
   pod.spec.volumes = [...(pod.spec.volumes ?? []), { name: 'noop', emptyDir: {} }];
   pod.spec.containers = [...pod.spec.containers.map(staging), ...pulling];
   return pod;

@@ -5,6 +5,7 @@ import { isNotFound } from '../kube/errors.ts';
 import type { Pod } from '../kube/types.ts';
 import { findPeer, type Peer } from '../liqo/peer.ts';
 import { remoteClusterLabel } from '../liqo/names.ts';
+import { taintFindings } from '../liqo/tolerations.ts';
 import { twinNamespace } from '../liqo/twin-namespace.ts';
 import type { MigrationRequest, PlanReport } from './contract.ts';
 import { blockersAmong, finding, when, type Finding } from '../preflight/finding.ts';
@@ -46,7 +47,13 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
     twinNamespace: twin,
     containers: pod.spec.containers.map(({ name }) => name),
     carries: assessment.carries,
-    findings: [...ofNode, ...assessment.findings, ...namespaceFindings(namespace, twin), ...ofUser],
+    findings: [
+      ...ofNode,
+      ...taintFindings(pod, peer.virtualNode, peer.taints),
+      ...assessment.findings,
+      ...namespaceFindings(namespace, twin),
+      ...ofUser,
+    ],
   };
   return { pod, sourceNode, peer, twinNamespace: twin, report };
 }

@@ -1,3 +1,4 @@
+import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Pod } from '../kube/types.ts';
 import { finding } from '../preflight/finding.ts';
@@ -39,7 +40,7 @@ export async function startTargetHelper(
 }
 
 function requireImages(plan: Plan, started: Pod | Error, pins: Pins): Pod {
-  if (started instanceof Error && pins.size === 0) throw started;
+  if (started instanceof Error && (pins.size === 0 || (started instanceof MigrateError && started.kind === 'refused'))) throw started;
   const what = `pod ${plan.report.namespace}/${plan.report.pod}`;
   if (started instanceof Error)
     throw refusal(what, [finding('KM-IMAGE', { kind: 'pod', name: plan.report.pod }, started.message)], started);

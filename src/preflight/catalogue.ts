@@ -25,6 +25,7 @@ export const catalogue = {
   'KM-PEER-CREDENTIAL': blocks("Liqo's credential for the peer cannot be used"),
   'KM-NOT-OFFLOADED': blocks('The namespace is not offloaded to that peer'),
   'KM-TWIN-NAMESPACE': blocks('The twin namespace is not usable'),
+  'KM-TAINT': blocks('The pod does not tolerate a taint of the virtual node'),
   'KM-RIGHTS': blocks('A right is missing'),
   'KM-SERVER-REFUSES': blocks('An API server refuses what a move has to do'),
   'KM-NAME-TAKEN': blocks('The peer has a pod of that name already'),
@@ -58,6 +59,7 @@ export const catalogue = {
   'KM-PROCESSOR': blocks("The target's processor lacks instructions"),
   'KM-IMAGE': blocks('The image is another one at the peer'),
   'KM-IMAGE-BY-DIGEST': changes('The image has another name at the peer'),
+  'KM-UNSCHEDULABLE': blocks('No node of the peer takes the pod'),
   // What its processes do
   'KM-IO-URING': blocks('A process uses io_uring'),
   'KM-USERFAULTFD': blocks('A process uses userfaultfd'),

@@ -153,6 +153,7 @@ beforeAll(async () => {
     tenantNamespace: node.items[0]?.metadata.namespace ?? '',
     kubeconfigSecret: '',
     offloadingPatch: node.items[0]?.spec.offloadingPatch ?? {},
+    taints: [],
     apiServerSupport: 'TokenAPI',
     homeApiServer: undefined,
     homeApiServerAddress: undefined,
