@@ -49,6 +49,12 @@ export const moveCommand: Command = {
       default: 'false',
       text: 'Print what happens as JSON, one object a line, on standard output (for programs; docs/events.md). The last line is the report or the error.',
     },
+    {
+      name: 'max-freeze',
+      kind: 'string',
+      default: '',
+      text: 'The longest that the pod may stand still, such as 5s or 1m30s; a move that is not done by then is rolled back. Without it the pod may stand still for as long as its kubelet waits for its probes (docs/findings/KM-FREEZE-BUDGET.md), for two minutes at most. With it the probes are not looked at.',
+    },
     namespaceFlag,
     { ...outputFlag, text: `${outputFlag.text} Those for programs print one object with all figures.` },
     {

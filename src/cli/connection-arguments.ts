@@ -1,8 +1,7 @@
 import type { ConnectionFlags } from '../kube/connection-flags.ts';
 import type { Refuse } from './command.ts';
 import type { CommandLine } from './command-line.ts';
-
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+import { milliseconds } from './duration.ts';
 
 /** The connection flags out of a command line. Those that were not given, or given empty, are not there. */
 export function connectionOf({ given, last, refuse }: Pick<CommandLine, 'given' | 'last' | 'refuse'>): ConnectionFlags {
@@ -26,7 +25,7 @@ export function connectionOf({ given, last, refuse }: Pick<CommandLine, 'given' 
     certificateAuthority: last('certificate-authority'),
     tlsServerName: last('tls-server-name'),
     insecureSkipTlsVerify: truth('insecure-skip-tls-verify', last('insecure-skip-tls-verify'), refuse),
-    requestTimeoutMs: timeout === undefined ? undefined : milliseconds(timeout, refuse),
+    requestTimeoutMs: timeout === undefined ? undefined : timeoutMs(timeout, refuse),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
@@ -54,14 +53,11 @@ export function truth(name: string, value: string | undefined, refuse: Refuse): 
   return /^(0|f|false)$/i.test(value) ? false : refuse(`invalid argument "${value}" for "--${name}" flag: it must be true or false`);
 }
 
-/** As kubectl: a whole number means seconds, else one or more numbers with a unit each (`90s`, `1m30s`). */
-function milliseconds(text: string, refuse: Refuse): number {
-  if (/^\d+$/.test(text)) return Number(text) * 1000;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
-    return refuse(
+function timeoutMs(text: string, refuse: Refuse): number {
+  return (
+    milliseconds(text) ??
+    refuse(
       'Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)',
-    );
-  }
-  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * (unitMs[unit ?? ''] ?? 0), 0);
+    )
+  );
 }

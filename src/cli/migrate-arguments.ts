@@ -4,6 +4,7 @@ import { didYouMean } from '../did-you-mean.ts';
 import type { Refuse } from './command.ts';
 import { closestCommand, type CommandLine } from './command-line.ts';
 import { connectionOf, truth } from './connection-arguments.ts';
+import { milliseconds } from './duration.ts';
 import { outputOf, type Output } from './output/output.ts';
 import { podName } from './pod-name.ts';
 import { verbosityOf } from './verbosity.ts';
@@ -24,6 +25,8 @@ export interface MigrateArguments {
   readonly isEvents: boolean;
   readonly timeline: TimelineFile | undefined;
   readonly agentImage: string;
+  /** How long the pod may stand still, ms; undefined lets its probes decide. */
+  readonly maxFreezeMs: number | undefined;
   readonly verbosity: number;
   readonly connection: ConnectionFlags;
 }
@@ -46,6 +49,7 @@ export function migrateArguments(line: CommandLine): MigrateArguments {
     isEvents: truth('events', last('events'), refuse) ?? false,
     timeline: timeline === undefined ? undefined : timelineFile(timeline, refuse),
     agentImage: last('agent-image') ?? agentImage,
+    maxFreezeMs: maxFreezeOf(last('max-freeze'), refuse),
     verbosity: verbosityOf(line),
     connection: connectionOf(line),
   });
@@ -66,5 +70,13 @@ function dryRunOf(value: string | undefined, refuse: Refuse): DryRun {
   return (
     dryRuns.find((one) => one === value) ??
     refuse(`Invalid dry-run value (${value}). Must be "none", "server", or "client".`, meant && `Did you mean ${meant}?`)
+  );
+}
+
+function maxFreezeOf(value: string | undefined, refuse: Refuse): number | undefined {
+  if (value === undefined) return undefined;
+  return (
+    milliseconds(value) ||
+    refuse(`invalid argument "${value}" for "--max-freeze" flag: it must be a duration above zero, such as 5s or 1m30s`)
   );
 }

@@ -22,6 +22,7 @@ export function planText(plan: PlanReport | DryRun): string {
     `Containers:  ${plan.containers.join(', ')}`,
     `From:        node ${plan.from || '<none>'}`,
     `To:          virtual node ${plan.to}, namespace ${plan.twinNamespace} there`,
+    `May freeze:  ${secondsText(plan.budget.ms)} (${plan.budget.by})`,
     ...section(
       'In the way:',
       having('blocks').flatMap((one) => [findingText(one), ...(one.remedy === undefined ? [] : [`  (${one.remedy})`])]),

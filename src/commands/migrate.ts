@@ -33,6 +33,7 @@ export async function migrateCommand(args: MigrateArguments, streams: Streams): 
     pod: args.pod,
     to: args.to,
     agentImage: args.agentImage,
+    ...(args.maxFreezeMs === undefined ? {} : { maxFreezeMs: args.maxFreezeMs }),
   });
   try {
     await (args.dryRun === 'none' ? run : dryRun)(request, args, streams, voice);

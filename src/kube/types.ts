@@ -54,6 +54,8 @@ export interface Container {
 
 export interface Probe {
   exec?: unknown;
+  tcpSocket?: unknown;
+  timeoutSeconds?: number;
   initialDelaySeconds?: number;
   periodSeconds?: number;
   failureThreshold?: number;
@@ -117,6 +119,8 @@ export interface ContainerStatus {
   imageID?: string;
   image?: string;
   ready?: boolean;
+  /** Whether its startup probe has succeeded; true without one. */
+  started?: boolean;
   restartCount?: number;
   state?: {
     running?: { startedAt?: string };
@@ -132,6 +136,7 @@ export interface Pod extends KubeObject {
     reason?: string;
     message?: string;
     podIP?: string;
+    startTime?: string;
     podIPs?: { ip: string }[];
     conditions?: { type: string; status: string; reason?: string; message?: string }[];
     containerStatuses?: ContainerStatus[];

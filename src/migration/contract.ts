@@ -1,4 +1,5 @@
 import type { KubeConnection } from '../kube/connection.ts';
+import type { FreezeBudget } from '../preflight/budget.ts';
 import type { Finding } from '../preflight/finding.ts';
 import type { SpanName, Stage } from '../protocol/agent-events.ts';
 
@@ -14,6 +15,8 @@ export interface MigrationRequest {
   /** The peer: name of its virtual node, or its cluster ID. */
   readonly to: string;
   readonly agentImage: string;
+  /** The longest that the pod may stand still, ms; left out, its probes decide. */
+  readonly maxFreezeMs?: number;
 }
 
 /** Where something was done: by `kubectl migrate` itself, on the node that the pod left, on the one that it came to. */
@@ -87,6 +90,8 @@ export interface PlanReport {
   readonly to: string;
   readonly twinNamespace: string;
   readonly containers: readonly string[];
+  /** How long it may stand still. */
+  readonly budget: FreezeBudget;
   readonly carries: readonly string[];
   /** What is in the way, lost or changed. */
   readonly findings: readonly Finding[];

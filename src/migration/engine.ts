@@ -12,6 +12,7 @@ import { prepare } from './steps/prepare.ts';
 import { standby } from './steps/standby.ts';
 import { TimelineRecorder } from './timeline.ts';
 import { UndoList } from './undo.ts';
+import { requireWithinBudget } from './within-budget.ts';
 
 export { dryRun } from './dry-run.ts';
 
@@ -42,7 +43,8 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
     const ready = await runner.step('prepare', async ({ progress }) => prepare(planned, request, undo, progress, onEvent, signal));
     timeline.follow('source', ready.source);
     timeline.follow('target', ready.target);
-    await runner.step('precopy', async ({ bytes }) => precopy(ready, bytes));
+    const { bytesPerSecond } = await runner.step('precopy', async ({ bytes }) => precopy(ready, bytes));
+    requireWithinBudget(planned, ready.inspection, bytesPerSecond);
     const waiting = await runner.step('standby', async ({ progress }) => standby(ready, undo, progress, signal));
     const moved = await checkpoint(waiting, runner, undo, onEvent, signal);
     timeline.frozen(moved.frozenMs);

@@ -8,10 +8,14 @@ import { remoteClusterLabel } from '../liqo/names.ts';
 import { taintFindings } from '../liqo/tolerations.ts';
 import { twinNamespace } from '../liqo/twin-namespace.ts';
 import type { MigrationRequest, PlanReport } from './contract.ts';
+import { freezeBudget, mostBytesPerSecond, overBudget, overPatience } from '../preflight/budget.ts';
 import { blockersAmong, finding, when, type Finding } from '../preflight/finding.ts';
 import { assessPod } from '../preflight/pod.ts';
 import { refusal } from '../preflight/refusal.ts';
 import { missingRights } from '../preflight/rights.ts';
+
+/** Before anybody has looked at the pod's processes: what a move takes at the least. */
+const nothingYet = { bytes: 0, bytesPerSecond: mostBytesPerSecond };
 
 /** A migration thought through, with nothing touched yet. */
 export interface Plan {
@@ -35,6 +39,9 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
   const twin = await twinNamespace(connection, namespace, peer, signal);
   const sourceNode = pod.spec.nodeName ?? '';
   const assessment = assessPod(pod);
+  const now = Date.now();
+  const { maxFreezeMs } = request;
+  const budget = freezeBudget(pod, { now, maxFreezeMs });
   const [ofNode, ofUser] = await Promise.all([
     nodeFindings(connection, sourceNode, peer, signal),
     missingRights(connection, pod, peer, signal),
@@ -46,11 +53,14 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
     to: peer.virtualNode,
     twinNamespace: twin,
     containers: pod.spec.containers.map(({ name }) => name),
+    budget,
     carries: assessment.carries,
     findings: [
       ...ofNode,
       ...taintFindings(pod, peer.virtualNode, peer.taints),
       ...assessment.findings,
+      ...overBudget(pod, budget, nothingYet),
+      ...overPatience(pod, now, maxFreezeMs),
       ...namespaceFindings(namespace, twin),
       ...ofUser,
     ],

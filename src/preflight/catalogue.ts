@@ -54,6 +54,7 @@ export const catalogue = {
   'KM-CLUSTER-IDENTITY': blocks('A volume holds an identity of this cluster'),
   // How long it may stand still
   'KM-FREEZE-BUDGET': blocks('The pod would stand still for longer than it may'),
+  'KM-OVER-PATIENCE': changes('The pod may stand still for longer than its kubelet waits'),
   // The nodes
   'KM-NODES-DIFFER': blocks('The nodes are of different kinds'),
   'KM-PROCESSOR': blocks("The target's processor lacks instructions"),

@@ -143,7 +143,6 @@ function containerFindings(container: Container): Finding[] {
       on,
       `container ${name} has an unmasked /proc (procMount), which needs a user namespace`,
     ),
-    ...impatience(container),
     ...when(isPropagating, 'KM-MOUNT-PROPAGATION', on, `container ${name} shares mounts with its node (mountPropagation)`),
     ...when(
       limits.some((limit) => limit.includes('/') || limit.startsWith('hugepages-')),
@@ -152,20 +151,4 @@ function containerFindings(container: Container): Finding[] {
       `container ${name} uses devices or huge pages (${limits.join(', ')})`,
     ),
   ];
-}
-
-/** A kubelet restarts a container that does not answer for so long, and a frozen one does not. */
-const leastPatienceSeconds = 5;
-
-function impatience({ name, livenessProbe }: Container): Finding[] {
-  if (!livenessProbe || livenessProbe.exec !== undefined) return []; // an exec probe fails to run in a frozen container, which does not count
-  const { periodSeconds = 10, failureThreshold = 3 } = livenessProbe;
-  const patience = periodSeconds * failureThreshold;
-  return when(
-    patience < leastPatienceSeconds,
-    'KM-FREEZE-BUDGET',
-    { kind: 'container', name },
-    `container ${name} is restarted when it does not answer its liveness probe for ${patience} s, and it stands still while it is moved`,
-    `give the probe a periodSeconds x failureThreshold of ${leastPatienceSeconds} s or more`,
-  );
 }

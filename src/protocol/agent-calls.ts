@@ -57,6 +57,8 @@ export interface Inspection {
   readonly memoryBytes: number;
   /** Bytes of the files that travel, as they are now. */
   readonly fileBytes: number;
+  /** Of these, the bytes of files that have changed within half a minute: about what is left to send in the freeze. */
+  readonly dirtyBytes: number;
   /** What makes a checkpoint impossible, and what will not be as it was. */
   readonly findings: readonly Finding[];
 }
@@ -88,7 +90,8 @@ export interface AgentCalls {
   /** Takes the pod's claim on its node; `blocks` tells which migration has it, if another one does. */
   'source.inspect': { params: PodOnNode & { to: string }; result: Inspection };
   'source.connect': { params: { host: string; port: number; key: string }; result: null };
-  'source.precopy': { params: null; result: { bytes: number } };
+  /** `bytesPerSecond` of the link between the agents, measured on the way. */
+  'source.precopy': { params: null; result: { bytes: number; bytesPerSecond: number } };
   /**
    * The frozen part. `budgetMs` is the longest time that the pod may stand still before the commit. `record` is kept with the
    * claim: what a command that finishes the migration in the place of this one has to know.

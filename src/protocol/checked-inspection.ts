@@ -10,12 +10,13 @@ const mostFindings = 200;
  * @throws Error naming what is not as it must be
  */
 export function checkedInspection(value: unknown): Inspection {
-  const { facts, memoryBytes, fileBytes, findings } = fieldsOf(value, 'inspection');
+  const { facts, memoryBytes, fileBytes, dirtyBytes, findings } = fieldsOf(value, 'inspection');
   if (!Array.isArray(findings)) throw new Error('an agent has told an inspection without findings');
   return {
     facts: checkedFacts(facts),
     memoryBytes: amount(memoryBytes, 'memoryBytes'),
     fileBytes: amount(fileBytes, 'fileBytes'),
+    dirtyBytes: amount(dirtyBytes, 'dirtyBytes'),
     findings: findings.slice(0, mostFindings).map(checkedFinding),
   };
 }

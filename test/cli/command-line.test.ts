@@ -65,6 +65,7 @@ describe('flags are read as kubectl reads them', () => {
     ['--to milan --dry-run=server', { dryRun: 'server' }],
     ['--to milan --dry-run=none', { dryRun: 'none' }],
     ['--to milan --agent-image example.org/agent:1', { agentImage: 'example.org/agent:1' }],
+    ['--to milan --max-freeze 1.5s', { maxFreezeMs: 1500 }],
   ])('%s', async (flags, expected) => {
     expect(await parse(`${flags} web-0`)).toMatchObject(expected);
     expect(await parse(`web-0 ${flags}`)).toMatchObject(expected);

@@ -31,6 +31,7 @@ const plan: PlanReport = {
   to: 'away',
   twinNamespace: 'demo',
   containers: ['main', 'side'],
+  budget: { ms: 18_900, by: 'the liveness probe of container main gives it 21.0 s' },
   carries: ['memory and processes', 'emptyDir data'],
   findings: [
     finding('KM-CONNECTIONS', pod, 'connections to the outside: their peers get a reset'),
@@ -51,6 +52,7 @@ test('a plan is printed', () => {
     Containers:  main, side
     From:        node home-1
     To:          virtual node away, namespace demo there
+    May freeze:  18.9 s (the liveness probe of container main gives it 21.0 s)
     Carried:
       memory and processes
       emptyDir data
@@ -74,6 +76,7 @@ test('what is in the way comes first', () => {
     Containers:  main, side
     From:        node <none>
     To:          virtual node away, namespace demo there
+    May freeze:  18.9 s (the liveness probe of container main gives it 21.0 s)
     In the way:
       it uses the network of its node [KM-HOST-NAMESPACE]
       it has sidecars [KM-SIDECAR]

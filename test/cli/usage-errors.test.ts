@@ -25,6 +25,8 @@ const lines = [
   ['web-0', '--to', 'milan', '-o', 'jsonpath={range .steps[*]}{.name}'],
   ['web-0', '--to', 'milan', '-v', 'high'],
   ['web-0', '--to', 'milan', '--request-timeout', '5parsecs'],
+  ['web-0', '--to', 'milan', '--max-freeze', 'soon'],
+  ['web-0', '--to', 'milan', '--max-freeze', '0'],
   ['web-0', '--to', 'milan', '--insecure-skip-tls-verify=perhaps'],
   ['web-0', '--to', 'milan', '--as-user-extra', 'x'],
   ['web-0', '--to', 'milan', '--events', '-o', 'json'],

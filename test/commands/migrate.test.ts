@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { programFile } from '../../release/program-file.ts';
+import type { Pod } from '../../src/kube/types.ts';
 import type { PlanReport } from '../../src/migration/contract.ts';
 import { refuse, type ApiServer } from '../kube/api-server.ts';
 import { changesSeenBy, homeObjects, startHomeCluster } from './home-cluster.ts';
@@ -71,6 +72,19 @@ describe('a dry run', () => {
       'KM-SERVICE-ADDRESS',
       'KM-LOGS',
     ]);
+  });
+
+  test('tells how long the pod may stand still, by its probes or by the user', async () => {
+    const container = (objects['/api/v1/namespaces/demo/pods/web-0'] as Pod).spec.containers[0];
+    if (container) container.livenessProbe = { httpGet: {}, failureThreshold: 1 };
+    const byProbe = await migrate('web-0', '--to', 'away', '--dry-run');
+    expect(byProbe.code).toBe(3);
+    expect(byProbe.stdout).toContain('may for 750 ms: the liveness probe of container main gives it 1.0 s [KM-FREEZE-BUDGET]');
+    const byUser = await migrate('web-0', '--to', 'away', '--dry-run', '--max-freeze', '1m30s', '-o', 'json');
+    expect(byUser.code).toBe(0);
+    const { budget, findings } = JSON.parse(byUser.stdout) as PlanReport;
+    expect(budget).toEqual({ ms: 90_000, by: '--max-freeze' });
+    expect(findings.map(({ code }) => code)).toContain('KM-OVER-PATIENCE');
   });
 
   test('ends with 3 when something is in the way', async () => {

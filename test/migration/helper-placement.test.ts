@@ -15,6 +15,7 @@ function atPeer(pod: Pod): { moved: Pod['spec']; helper: Pod['spec'] } {
     to: 'away',
     twinNamespace: 'demo',
     containers: [],
+    budget: { ms: 1, by: '' },
     carries: [],
     findings: [],
   };

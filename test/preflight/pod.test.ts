@@ -72,11 +72,6 @@ describe('what is not carried is in the way, with its reason', () => {
     ['Windows', pod({ os: { name: 'windows' } }), /Windows/],
     ['an unmasked /proc', pod(container({ securityContext: { procMount: 'Unmasked' } })), /procMount/],
     [
-      'a liveness probe without patience',
-      pod(container({ livenessProbe: { httpGet: { port: 80 }, periodSeconds: 1, failureThreshold: 3 } })),
-      /liveness probe for 3 s/,
-    ],
-    [
       'shared mounts',
       pod(container({ volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation: 'HostToContainer' }] })),
       /mountPropagation/,

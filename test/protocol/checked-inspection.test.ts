@@ -15,6 +15,7 @@ const inspection: Inspection = {
   },
   memoryBytes: 1,
   fileBytes: 2,
+  dirtyBytes: 1,
   findings: [finding('KM-TRACED', { kind: 'container', name: 'main' }, 'process 7 is being traced', 'end strace')],
 };
 

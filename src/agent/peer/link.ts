@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { connect, createServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { dataFrameHead, drained, FrameReader, maxDataBytes, messageFrame, type FileKind, type PeerMessage } from '../../protocol/frames.ts';
+import { unacknowledged } from './unacknowledged.ts';
 
 /**
  * TLS 1.3 with a key that both agents were given for this one migration: it proves each side to the other, and the
@@ -48,6 +49,11 @@ export class PeerLink {
         resolve(reason ?? new Error('the other agent closed the connection'));
       });
     });
+  }
+
+  /** Bytes that were written and have not arrived yet. */
+  get unacknowledged(): number {
+    return unacknowledged(this.#socket.localPort ?? 0, this.#socket.remotePort ?? 0);
   }
 
   /** Bytes of file content sent so far, and the number of files. */

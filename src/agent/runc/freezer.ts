@@ -73,8 +73,16 @@ export function processesOf(container: NodeContainer): number[] {
   const cgroup = readFileSync(`${hostProc}/${container.initPid}/cgroup`, 'utf8');
   return readdirSync(hostProc)
     .filter((entry) => /^\d+$/.test(entry))
-    .filter((pid) => read(`${hostProc}/${pid}/cgroup`) === cgroup)
+    .filter((pid) => cgroupOf(pid) === cgroup)
     .map(Number);
+}
+
+/** A process whose main thread has ended is told to be nowhere, with version 1; its other threads tell. */
+function cgroupOf(pid: string): string {
+  const own = read(`${hostProc}/${pid}/cgroup`);
+  if (!own.split('\n').every((line) => line === '' || line.endsWith(':/'))) return own;
+  const other = tasksOf(Number(pid)).find((task) => task !== pid);
+  return other === undefined ? own : read(`${hostProc}/${pid}/task/${other}/cgroup`);
 }
 
 /**

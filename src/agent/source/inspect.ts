@@ -28,7 +28,7 @@ export async function inspect(pod: SourcePod): Promise<Inspection> {
     const [foreign, hung] = await Promise.all([foreignFindings(container), isStill ? [] : hanging(container.name, processes)]);
     findings.push(...foreign, ...hung);
   }
-  return { facts: await nodeFacts(), memoryBytes, fileBytes: sum(pod.trees.map(treeBytes)), findings };
+  return { facts: await nodeFacts(), memoryBytes, ...filesOf(pod.trees), findings };
 }
 
 function frozenFinding({ name }: NodeContainer, handedOver: string | undefined): Finding {
@@ -125,8 +125,14 @@ function memoryOf(pid: number): number {
   return sum(kilobytes) * 1024;
 }
 
-function treeBytes(tree: Tree): number {
-  return sum([...snapshotTree(tree).values()].map(({ kind, bytes }) => (kind === 'file' ? bytes : 0)));
+/** A file that was written a moment ago is likely to be written again before the freeze. */
+const dirtyMs = 30_000;
+
+function filesOf(trees: readonly Tree[]): { fileBytes: number; dirtyBytes: number } {
+  const since = BigInt(Date.now() - dirtyMs) * 1_000_000n;
+  const files = trees.flatMap((tree) => [...snapshotTree(tree).values()]).filter(({ kind }) => kind === 'file');
+  const dirty = files.filter(({ changedNs }) => changedNs > since);
+  return { fileBytes: sum(files.map(({ bytes }) => bytes)), dirtyBytes: sum(dirty.map(({ bytes }) => bytes)) };
 }
 
 function sum(numbers: readonly number[]): number {

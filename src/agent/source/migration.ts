@@ -62,17 +62,17 @@ export class SourceMigration {
   }
 
   /** Sends what is in the pod's files by now, while the pod runs. */
-  async precopy(): Promise<{ bytes: number }> {
+  async precopy(): Promise<{ bytes: number; bytesPerSecond: number }> {
     const link = this.#connected();
     const { trees } = await this.#look();
-    await this.#target.unlessItFails(timed(this.#emit, 'warm-up', undefined, async () => warmUp(link)));
+    const bytesPerSecond = await this.#target.unlessItFails(timed(this.#emit, 'warm-up', undefined, async () => warmUp(link)));
     const warmed = link.sent.bytes;
     const stop = emitBytes(this.#emit, link);
     try {
       await this.#target.unlessItFails(timed(this.#emit, 'send-files', undefined, async () => this.#files.sendBase(link, trees)));
       link.send({ type: 'precopied' });
       await this.#target.reaches('precopied');
-      return { bytes: link.sent.bytes - warmed };
+      return { bytes: link.sent.bytes - warmed, bytesPerSecond };
     } finally {
       stop();
     }

@@ -23,6 +23,7 @@ import { takeOverSource, cleanTargetNode } from '../takeover.ts';
 import { startHelper } from '../start-helper.ts';
 import { startTargetHelper } from '../target-helper.ts';
 import type { UndoList } from '../undo.ts';
+import { requireWithinBudget } from '../within-budget.ts';
 
 /**
  * Makes the helper pods, has both agents look at their node and at the processes, and joins them.
@@ -69,6 +70,7 @@ export async function prepare(
     target.call('target.inspect', null, 60_000).then(({ facts }) => checkedFacts(facts)),
   ]);
   await requireFit(home, plan, remote, inspection, there, signal);
+  requireWithinBudget(plan, inspection);
 
   say('joining the agents');
   const key = randomBytes(32).toString('base64');

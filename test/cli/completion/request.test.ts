@@ -72,6 +72,7 @@ describe("a flag's value", () => {
       'as-group',
       'as-uid',
       'as-user-extra',
+      'max-freeze',
       'password',
       'request-timeout',
       'server',
