@@ -13,6 +13,7 @@ import { blockersAmong, finding, when, type Finding } from '../preflight/finding
 import { assessPod } from '../preflight/pod.ts';
 import { refusal } from '../preflight/refusal.ts';
 import { missingRights } from '../preflight/rights.ts';
+import { patchedRuntimeFindings } from '../preflight/runtime.ts';
 
 /** Before anybody has looked at the pod's processes: what a move takes at the least. */
 const nothingYet = { bytes: 0, bytesPerSecond: mostBytesPerSecond };
@@ -57,6 +58,7 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
     carries: assessment.carries,
     findings: [
       ...ofNode,
+      ...patchedRuntimeFindings(peer),
       ...taintFindings(pod, peer.virtualNode, peer.taints),
       ...assessment.findings,
       ...overBudget(pod, budget, nothingYet),

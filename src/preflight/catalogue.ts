@@ -40,6 +40,7 @@ export const catalogue = {
   // What it asks for
   'KM-HOST-NAMESPACE': blocks('The pod uses namespaces of its node'),
   'KM-WINDOWS': blocks('The pod runs on Windows'),
+  'KM-RUNTIME': blocks('The container runtime is not containerd'),
   'KM-RUNTIME-CLASS': blocks('The pod asks for a runtime of its own'),
   'KM-USER-NAMESPACE': blocks('The pod has a user namespace'),
   'KM-SHARED-PROCESSES': blocks('The containers share one process namespace'),

@@ -1,6 +1,7 @@
 import type { Container, Pod, Volume } from '../kube/types.ts';
 import { finding, when, type Finding, type Subject } from './finding.ts';
 import { lossesOf } from './losses.ts';
+import { runtimeFindings } from './runtime.ts';
 
 /** What becomes of a pod's parts: carried, lost or changed (and said so), or in the way of a migration. */
 export interface Assessment {
@@ -30,6 +31,7 @@ export function assessPod(pod: Pod): Assessment {
     findings: [
       ...objectFindings(pod),
       ...specFindings(pod),
+      ...runtimeFindings(pod),
       ...volumeFindings(pod),
       ...pod.spec.containers.flatMap(containerFindings),
       ...lossesOf(pod),
@@ -72,13 +74,6 @@ function specFindings(pod: Pod): Finding[] {
     ...when(spec.hostPID === true, 'KM-HOST-NAMESPACE', on, 'it sees the processes of its node (hostPID)'),
     ...when(spec.hostIPC === true, 'KM-HOST-NAMESPACE', on, 'it shares memory with its node (hostIPC)'),
     ...when(isWindows, 'KM-WINDOWS', on, 'it is a Windows pod'),
-    ...when(
-      Boolean(spec.runtimeClassName),
-      'KM-RUNTIME-CLASS',
-      on,
-      `it asks for runtime class ${spec.runtimeClassName}`,
-      "only the nodes' ordinary runtime is supported so far",
-    ),
     ...when(
       spec.hostUsers === false,
       'KM-USER-NAMESPACE',

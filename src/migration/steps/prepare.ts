@@ -16,6 +16,7 @@ import { isCarried, isReflected } from '../../preflight/pod.ts';
 import { nodeDifferences } from '../../preflight/nodes.ts';
 import { lacking } from '../../preflight/references.ts';
 import { refusal } from '../../preflight/refusal.ts';
+import { targetRuntimeFindings } from '../../preflight/runtime.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
 import type { Plan } from '../plan.ts';
 import type { Prepared } from '../prepared.ts';
@@ -69,7 +70,7 @@ export async function prepare(
     source.call('source.inspect', { ...podOnNode, to: plan.peer.virtualNode }, 60_000).then(checkedInspection),
     target.call('target.inspect', null, 60_000).then(({ facts }) => checkedFacts(facts)),
   ]);
-  await requireFit(home, plan, remote, inspection, there, signal);
+  await requireFit(home, plan, remote, inspection, { facts: there, helper: twin }, signal);
   requireWithinBudget(plan, inspection);
 
   say('joining the agents');
@@ -96,7 +97,7 @@ async function requireFit(
   plan: Plan,
   remote: KubeConnection,
   { facts, findings }: Inspection,
-  there: NodeFacts,
+  there: { readonly facts: NodeFacts; readonly helper: Pod },
   signal: AbortSignal,
 ): Promise<void> {
   const { pod, peer, twinNamespace } = plan;
@@ -114,7 +115,8 @@ async function requireFit(
   const twin = { kind: 'namespace', name: twinNamespace } as const;
   const blockers = [
     ...blockersAmong(findings),
-    ...nodeDifferences({ kind: 'node', name: peer.virtualNode }, facts, there),
+    ...nodeDifferences({ kind: 'node', name: peer.virtualNode }, facts, there.facts),
+    ...targetRuntimeFindings(there.helper),
     ...(missing.length > 0 ? [lacking(peer, twinNamespace, missing)] : []),
     ...when(isTaken, 'KM-NAME-TAKEN', twin, `namespace ${twinNamespace} of ${peer.virtualNode} has a pod of that name already`),
     ...(words === undefined
