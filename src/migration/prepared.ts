@@ -18,7 +18,7 @@ export interface Prepared {
   /** Images that the pod at the peer names by digest. */
   readonly pins: Pins;
   readonly podOnNode: PodOnNode;
-  /** What the source agent found in the pod before anything was touched. */
+  /** What the source agent found in the pod before anything was touched, and of the findings of both those that do not block. */
   readonly inspection: Inspection;
   readonly request: MigrationRequest;
 }

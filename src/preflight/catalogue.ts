@@ -62,6 +62,10 @@ export const catalogue = {
   'KM-IMAGE': blocks('The image is another one at the peer'),
   'KM-IMAGE-BY-DIGEST': changes('The image has another name at the peer'),
   'KM-UNSCHEDULABLE': blocks('No node of the peer takes the pod'),
+  'KM-SPACE': blocks('A node has too little disk space'),
+  'KM-MEMORY': blocks("The target's node has too little memory"),
+  'KM-HELPER-LIMITED': blocks('A helper pod is held back by limits'),
+  'KM-HELPER-LIMITS-LIFTED': changes('The limits of a helper pod were lifted'),
   // What its processes do
   'KM-IO-URING': blocks('A process uses io_uring'),
   'KM-USERFAULTFD': blocks('A process uses userfaultfd'),

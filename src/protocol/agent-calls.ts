@@ -41,6 +41,15 @@ export interface PodOnNode {
   readonly addresses: readonly string[];
 }
 
+/** Bytes that a node has free, and those of them that its kubelet keeps: with less it evicts pods. */
+export interface NodeRoom {
+  /** Of the file system that migrations are staged in. */
+  readonly diskFreeBytes: number;
+  readonly diskKeptBytes: number;
+  readonly memoryFreeBytes: number;
+  readonly memoryKeptBytes: number;
+}
+
 /** What both ends must have in common, and what a report shows. */
 export interface NodeFacts {
   readonly architecture: string;
@@ -49,6 +58,9 @@ export interface NodeFacts {
   readonly cpuFlags: readonly string[];
   readonly runtime: string;
   readonly runtimeVersion: string;
+  readonly room: NodeRoom;
+  /** Limits of the helper's own container, by what became of them. */
+  readonly helperLimits: { readonly lifted: readonly string[]; readonly left: readonly string[] };
 }
 
 export interface Inspection {

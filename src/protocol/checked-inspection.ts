@@ -26,15 +26,36 @@ export function checkedFacts(value: unknown): NodeFacts {
   const raw = fieldsOf(value, 'facts');
   const { cgroupVersion, cpuFlags } = raw;
   if (cgroupVersion !== 1 && cgroupVersion !== 2) throw new Error('an agent has told no version of cgroups');
-  if (!Array.isArray(cpuFlags)) throw new Error("an agent has told nothing of its node's processor");
   return {
     architecture: words(raw['architecture'], 'architecture'),
     kernel: words(raw['kernel'], 'kernel'),
     cgroupVersion,
-    cpuFlags: cpuFlags.slice(0, 1000).map((flag) => words(flag, 'cpuFlags')),
+    cpuFlags: list(cpuFlags, 'cpuFlags'),
     runtime: words(raw['runtime'], 'runtime'),
     runtimeVersion: words(raw['runtimeVersion'], 'runtimeVersion'),
+    room: checkedRoom(raw['room']),
+    helperLimits: checkedLimits(raw['helperLimits']),
   };
+}
+
+function checkedRoom(value: unknown): NodeFacts['room'] {
+  const raw = fieldsOf(value, 'room');
+  return {
+    diskFreeBytes: amount(raw['diskFreeBytes'], 'diskFreeBytes'),
+    diskKeptBytes: amount(raw['diskKeptBytes'], 'diskKeptBytes'),
+    memoryFreeBytes: amount(raw['memoryFreeBytes'], 'memoryFreeBytes'),
+    memoryKeptBytes: amount(raw['memoryKeptBytes'], 'memoryKeptBytes'),
+  };
+}
+
+function checkedLimits(value: unknown): NodeFacts['helperLimits'] {
+  const { lifted, left } = fieldsOf(value, 'helperLimits');
+  return { lifted: list(lifted, 'helperLimits'), left: list(left, 'helperLimits') };
+}
+
+function list(value: unknown, what: string): string[] {
+  if (!Array.isArray(value)) throw new Error(`an agent has told no ${what}`);
+  return value.slice(0, 1000).map((one) => words(one, what));
 }
 
 function fieldsOf(value: unknown, what: string): Record<string, unknown> {

@@ -223,6 +223,8 @@ describe('two nodes fit', () => {
     cpuFlags: ['avx2', 'sse4_2'],
     runtime: '/usr/bin/runc',
     runtimeVersion: 'runc version 1.3.6',
+    room: { diskFreeBytes: 2e9, diskKeptBytes: 1e9, memoryFreeBytes: 2e9, memoryKeptBytes: 1e9 },
+    helperLimits: { lifted: [], left: [] },
   } as const;
   const there = { kind: 'node', name: 'away' } as const;
   test('when the target has all that the source has', () => {

@@ -12,6 +12,8 @@ const inspection: Inspection = {
     cpuFlags: ['avx2'],
     runtime: '/usr/sbin/runc',
     runtimeVersion: 'runc version 1.3.6',
+    room: { diskFreeBytes: 2e9, diskKeptBytes: 1e9, memoryFreeBytes: 2e9, memoryKeptBytes: 1e9 },
+    helperLimits: { lifted: [], left: [] },
   },
   memoryBytes: 1,
   fileBytes: 2,
@@ -34,6 +36,8 @@ describe('what a node may not tell', () => {
     ['no subject', with_({ on: undefined })],
     ['a subject of no kind', with_({ on: { kind: 'planet', name: 'x' } })],
     ['an amount that is none', { ...inspection, memoryBytes: -1 }],
+    ['room that is none', { ...inspection, facts: { ...inspection.facts, room: { diskFreeBytes: 'much' } } }],
+    ['limits that are none', { ...inspection, facts: { ...inspection.facts, helperLimits: { lifted: [1], left: [] } } }],
     ['another version of cgroups', { ...inspection, facts: { ...inspection.facts, cgroupVersion: 3 } }],
   ];
   test.each(cases)('%s', (_what, told) => expect(() => checkedInspection(told)).toThrow(/agent/));

@@ -3,6 +3,8 @@ import { arch, release } from 'node:os';
 import type { NodeFacts } from '../../protocol/agent-calls.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { onHost, runOnHost } from './host.ts';
+import { liftOwnLimits } from './own-limits.ts';
+import { nodeRoom } from './room.ts';
 
 /** What a checkpoint depends on; compared between the two nodes before anything is frozen. */
 export async function nodeFacts(): Promise<NodeFacts> {
@@ -16,5 +18,7 @@ export async function nodeFacts(): Promise<NodeFacts> {
     cpuFlags: flags.split(' ').filter(Boolean),
     runtime,
     runtimeVersion: stdout.split('\n')[0] ?? '',
+    room: nodeRoom(),
+    helperLimits: liftOwnLimits(),
   };
 }

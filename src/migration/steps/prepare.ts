@@ -9,13 +9,14 @@ import type { Inspection, NodeFacts, PodOnNode } from '../../protocol/agent-call
 import { checkedFacts, checkedInspection } from '../../protocol/checked-inspection.ts';
 import { openSession } from '../agent-session.ts';
 import { refusalOf } from '../../preflight/admission.ts';
-import { blockersAmong, finding, when } from '../../preflight/finding.ts';
+import { blockersAmong, finding, when, type Finding } from '../../preflight/finding.ts';
 import type { MigrationRequest, OnEvent } from '../contract.ts';
 import { sourceHelper } from '../helper-pods.ts';
 import { isCarried, isReflected } from '../../preflight/pod.ts';
 import { nodeDifferences } from '../../preflight/nodes.ts';
 import { lacking } from '../../preflight/references.ts';
 import { refusal } from '../../preflight/refusal.ts';
+import { helperLimitFindings, roomFindings } from '../../preflight/room.ts';
 import { targetRuntimeFindings } from '../../preflight/runtime.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
 import type { Plan } from '../plan.ts';
@@ -70,14 +71,14 @@ export async function prepare(
     source.call('source.inspect', { ...podOnNode, to: plan.peer.virtualNode }, 60_000).then(checkedInspection),
     target.call('target.inspect', null, 60_000).then(({ facts }) => checkedFacts(facts)),
   ]);
-  await requireFit(home, plan, remote, inspection, { facts: there, helper: twin }, signal);
+  const told = await requireFit(home, plan, remote, inspection, { facts: there, helper: twin }, signal);
   requireWithinBudget(plan, inspection);
 
   say('joining the agents');
   const key = randomBytes(32).toString('base64');
   const { port } = await target.call('target.listen', { key, containers: podOnNode.containers.map(({ name }) => name) }, 10_000);
   await source.call('source.connect', { host: targetPod.status?.podIP ?? '', port, key }, 20_000);
-  return { plan, home, remote, source, target, targetTwin: twin, pins, podOnNode, inspection, request };
+  return { plan, home, remote, source, target, targetTwin: twin, pins, podOnNode, inspection: { ...inspection, findings: told }, request };
 }
 
 /** The pod's parts as the source agent has to find them. */
@@ -92,15 +93,19 @@ function describePod({ metadata, spec, status }: Pod): PodOnNode {
   };
 }
 
+/** @returns what is not in the way, and should be known */
 async function requireFit(
   home: KubeConnection,
   plan: Plan,
   remote: KubeConnection,
-  { facts, findings }: Inspection,
+  inspection: Inspection,
   there: { readonly facts: NodeFacts; readonly helper: Pod },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Finding[]> {
   const { pod, peer, twinNamespace } = plan;
+  const { facts, findings } = inspection;
+  const source = { name: plan.sourceNode, facts };
+  const target = { name: there.helper.spec.nodeName ?? peer.virtualNode, facts: there.facts };
   const forged = forgeShadowPod(pod, peer, twinNamespace);
   const missing = await missingReferences(remote, forged.spec.pod, pod.metadata.name, twinNamespace, signal);
   const path = `/apis/offloading.liqo.io/v1beta1/namespaces/${twinNamespace}/shadowpods/${pod.metadata.name}`;
@@ -113,10 +118,12 @@ async function requireFit(
   );
   const words = await refusalOf(home, homePod(pod, peer), signal);
   const twin = { kind: 'namespace', name: twinNamespace } as const;
-  const blockers = [
-    ...blockersAmong(findings),
+  const all = [
+    ...findings,
     ...nodeDifferences({ kind: 'node', name: peer.virtualNode }, facts, there.facts),
     ...targetRuntimeFindings(there.helper),
+    ...roomFindings(source, target, inspection),
+    ...[source, target].flatMap(helperLimitFindings),
     ...(missing.length > 0 ? [lacking(peer, twinNamespace, missing)] : []),
     ...when(isTaken, 'KM-NAME-TAKEN', twin, `namespace ${twinNamespace} of ${peer.virtualNode} has a pod of that name already`),
     ...(words === undefined
@@ -129,5 +136,7 @@ async function requireFit(
           ),
         ]),
   ];
+  const blockers = blockersAmong(all);
   if (blockers.length > 0) throw refusal(`pod ${plan.report.namespace}/${plan.report.pod}`, blockers);
+  return all;
 }

@@ -1,0 +1,111 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { onHost } from './host.ts';
+
+/** What became of the limits of the agent's own container and of its pod, e.g. `cpu 200m`, `memory 256Mi`. */
+export interface OwnLimits {
+  readonly lifted: readonly string[];
+  /** With the reason. */
+  readonly left: readonly string[];
+}
+
+interface Limit {
+  readonly controller: 'cpu' | 'memory';
+  readonly file: string;
+  readonly unlimited: string;
+  /** What a limit means to its reader; undefined for none. */
+  readonly text: (value: string, folder: string) => string | undefined;
+}
+
+const noBytes = 2 ** 60;
+const bytesText = (value: string): string | undefined => {
+  const bytes = Number(value);
+  return value === 'max' || bytes >= noBytes ? undefined : `memory ${Math.round(bytes / 2 ** 20)}Mi`;
+};
+const cpuText = (quota: number, period: number): string => `cpu ${Math.round((quota / period) * 1000)}m`;
+
+const limits: Readonly<Record<1 | 2, readonly Limit[]>> = {
+  1: [
+    {
+      controller: 'cpu',
+      file: 'cpu.cfs_quota_us',
+      unlimited: '-1',
+      text: (value, folder) => (Number(value) < 0 ? undefined : cpuText(Number(value), Number(read(join(folder, 'cpu.cfs_period_us'))))),
+    },
+    { controller: 'memory', file: 'memory.memsw.limit_in_bytes', unlimited: '-1', text: bytesText },
+    { controller: 'memory', file: 'memory.limit_in_bytes', unlimited: '-1', text: bytesText },
+  ],
+  2: [
+    {
+      controller: 'cpu',
+      file: 'cpu.max',
+      unlimited: 'max',
+      text: (value) => {
+        const [quota = 'max', period] = value.split(' ');
+        return quota === 'max' ? undefined : cpuText(Number(quota), Number(period));
+      },
+    },
+    { controller: 'memory', file: 'memory.high', unlimited: 'max', text: bytesText },
+    { controller: 'memory', file: 'memory.max', unlimited: 'max', text: bytesText },
+  ],
+};
+
+/**
+ * Takes the limits of processor time and memory off this agent, which a LimitRange may have given to its pod: throttled, it
+ * would make a freeze many times as long, and short of memory it would be killed in it. The agent is root on the node, lives for
+ * minutes, and touches nobody else's limits.
+ *
+ * @param membership the content of /proc/self/cgroup
+ * @param root where the node's cgroups are mounted
+ */
+export function liftOwnLimits(
+  membership: string = readFileSync('/proc/self/cgroup', 'utf8'),
+  root: string = onHost('/sys/fs/cgroup'),
+): OwnLimits {
+  const version = existsSync(join(root, 'cgroup.controllers')) ? 2 : 1;
+  const lifted = new Set<string>();
+  const left = new Set<string>();
+  for (const { controller, file, unlimited, text } of limits[version]) {
+    const own = ownFolder(membership, root, version, controller);
+    if (own === undefined) continue;
+    // From above: with version 1 no quota may be larger than the one above it.
+    for (const folder of [...(isPods(dirname(own)) ? [dirname(own)] : []), own]) {
+      const limit = text(read(join(folder, file)), folder);
+      if (limit === undefined) continue;
+      try {
+        writeFileSync(join(folder, file), unlimited);
+        lifted.add(limit);
+      } catch (error) {
+        left.add(`${limit} (${(error as Error).message})`);
+      }
+    }
+  }
+  return { lifted: [...lifted], left: [...left] };
+}
+
+/** Only the pod's own cgroup is above the container's; what is above that is everybody's. */
+function isPods(folder: string): boolean {
+  return /pod[0-9a-f]{8}[-_]/.test(folder.split('/').at(-1) ?? '');
+}
+
+/** Undefined when this process is in the root, where it has no limits, or the controller is not there. */
+function ownFolder(membership: string, root: string, version: 1 | 2, controller: string): string | undefined {
+  for (const line of membership.split('\n')) {
+    const [, controllers = '', path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    if (path === undefined || path === '/') continue;
+    if (version === 2 && controllers === '') return join(root, path);
+    if (version === 1 && controllers.split(',').includes(controller)) {
+      return [controllers, controller].map((mount) => join(root, mount, path)).find(existsSync);
+    }
+  }
+  return undefined;
+}
+
+/** `max` for a file that is not there: a controller that is off limits nothing. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return 'max';
+  }
+}
