@@ -16,6 +16,7 @@
 #ifndef NODE_DIR
 #define NODE_DIR "/var/lib/kubectl-migrate"
 #endif
+#define LEAF "kubectl-migrate"
 
 static int fail(const char *what) {
   fprintf(stderr, "host-exec: %s: %s\n", what, strerror(errno));
@@ -43,18 +44,43 @@ static int enter(const char *proc) {
   return chdir("/") ? fail("/") : 0;
 }
 
+static int write_text(const char *path, const char *text) {
+  int file = open(path, O_WRONLY | O_CLOEXEC);
+  ssize_t written = file < 0 ? -1 : write(file, text, strlen(text));
+  if (file >= 0)
+    close(file);
+  return written < 0 ? -1 : 0;
+}
+
 // Out of the helper's cgroup: when the helper dies, everything in there is killed, and a CRIU that is killed while its
-// code runs inside somebody's processes takes those with it. What does not work is left as it is.
+// code runs inside somebody's processes takes those with it. A node inside of another machine has no root cgroup that takes
+// processes (EBUSY): then a leaf of ours. What does not work is left as it is.
 static void leave_cgroups(void) {
   static const char *hierarchies[] = {"", "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd", "unified"};
   for (size_t i = 0; i < sizeof hierarchies / sizeof *hierarchies; i++) {
-    char path[128];
-    snprintf(path, sizeof path, "/sys/fs/cgroup/%s/cgroup.procs", hierarchies[i]);
-    int file = open(path, O_WRONLY | O_CLOEXEC);
-    if (file < 0)
+    char root[128], leaf[192];
+    snprintf(root, sizeof root, "/sys/fs/cgroup/%s/cgroup.procs", hierarchies[i]);
+    if (!write_text(root, "0") || errno != EBUSY)
       continue;
-    (void)!write(file, "0", 1);
-    close(file);
+    snprintf(leaf, sizeof leaf, "/sys/fs/cgroup/%s/" LEAF, hierarchies[i]);
+    mkdir(leaf, 0755);
+    strcat(leaf, "/cgroup.procs");
+    write_text(leaf, "0");
+  }
+}
+
+// The helper is the first that the kernel kills when memory is short, and what it starts would be the second. Without the right
+// to go lower (CAP_SYS_RESOURCE) the lowest that is allowed, which can only be found by trying.
+static void be_the_last_to_be_killed(void) {
+  int refused = -1001, allowed = 1000;
+  while (allowed - refused > 1) {
+    char text[16];
+    int middle = refused + (allowed - refused) / 2;
+    snprintf(text, sizeof text, "%d", middle);
+    if (write_text("/proc/self/oom_score_adj", text))
+      refused = middle;
+    else
+      allowed = middle;
   }
 }
 
@@ -64,14 +90,17 @@ static void pass_on(int number) {
     kill(child, number);
 }
 
-static int run(char **command, int outlives_us) {
+// Without a folder it must not go on alone; with one it works there, by which the source guard knows whose it is.
+static int run(char **command, const char *outlives_us_in) {
   child = fork();
   if (child < 0)
     return fail("fork");
   if (child == 0) {
-    // The agent may be killed at any moment; nothing else of what it started must go on alone.
-    if (!outlives_us)
+    // The agent may be killed at any moment.
+    if (!outlives_us_in)
       prctl(PR_SET_PDEATHSIG, SIGKILL);
+    else if (chdir(outlives_us_in))
+      _exit(fail(outlives_us_in));
     execvp(command[0], command);
     fprintf(stderr, "host-exec: %s: %s\n", command[0], strerror(errno));
     _exit(errno == ENOENT ? 127 : 126);
@@ -117,22 +146,23 @@ static int jail(const char *proc, const char *folder, char **command) {
   }
   if (chroot(root) || chdir("/d"))
     return fail("chroot");
-  return run(command, 0);
+  return run(command, NULL);
 }
 
 int main(int argc, char **argv) {
   if (argc >= 4 && !strcmp(argv[1], "enter"))
-    return enter(argv[2]) ? 1 : run(argv + 3, 0);
-  if (argc >= 4 && !strcmp(argv[1], "outlive")) {
+    return enter(argv[2]) ? 1 : run(argv + 3, NULL);
+  if (argc >= 5 && !strcmp(argv[1], "outlive")) {
     setsid();
     signal(SIGPIPE, SIG_IGN);
     if (enter(argv[2]))
       return 1;
     leave_cgroups();
-    return run(argv + 3, 1);
+    be_the_last_to_be_killed();
+    return run(argv + 4, argv[3]);
   }
   if (argc >= 5 && !strcmp(argv[1], "jail"))
     return jail(argv[2], argv[3], argv + 4);
-  fprintf(stderr, "usage: host-exec enter|outlive PROC PROG ARGS | jail PROC DIR PROG ARGS\n");
+  fprintf(stderr, "usage: host-exec enter PROC PROG ARGS | outlive|jail PROC DIR PROG ARGS\n");
   return 2;
 }

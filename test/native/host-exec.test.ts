@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -57,3 +57,41 @@ test.each(['../../../../../../etc/hostname', '/etc/hostname', '/proc/1/root/etc/
     expect(await onNode(`exec ${hostExec} jail /proc ${jail} ./show ${target}`)).toMatchObject({ code: 1, stdout: '' });
   },
 );
+
+test('what outlives the helper works in its folder, and is the last that the kernel kills for memory', async () => {
+  const work = await mkdtemp(join(folder, 'work-'));
+  const result = await onNode(
+    `echo 1000 > /proc/self/oom_score_adj; exec ${hostExec} outlive /proc ${work} sh -c 'pwd; cat /proc/self/oom_score_adj'`,
+  );
+  expect(result.code).toBe(0);
+  const [cwd, score] = result.stdout.split('\n');
+  expect(cwd).toBe(work);
+  expect(Number(score)).toBeLessThanOrEqual(0);
+});
+
+test('it leaves the cgroup of the helper', async () => {
+  const helper = await mkdtemp('/sys/fs/cgroup/freezer/kubectl-migrate-test-');
+  const result = await onNode(
+    `echo $$ > ${helper}/cgroup.procs; exec ${hostExec} outlive /proc / sh -c 'grep :freezer: /proc/self/cgroup'`,
+  );
+  expect(result).toMatchObject({ code: 0, stdout: expect.stringMatching(/:freezer:\/\n$/) });
+  await rmdir(helper);
+});
+
+test('where the root takes no processes it goes into a leaf of ours', async () => {
+  const unified = await mkdtemp(join(folder, 'unified-'));
+  const result = await onNode(`
+    mount -t cgroup2 none ${unified}
+    echo +hugetlb > ${unified}/cgroup.subtree_control
+    node=$(mktemp -d ${unified}/kubectl-migrate-test-XXXXXX)
+    mkdir $node/helper
+    echo +hugetlb > $node/cgroup.subtree_control
+    mount --bind $node /sys/fs/cgroup
+    sh -c 'echo $$ > /sys/fs/cgroup/helper/cgroup.procs; exec ${hostExec} outlive /proc / sh -c "grep ^0: /proc/self/cgroup"'
+    rmdir $node/helper $node/kubectl-migrate
+    umount /sys/fs/cgroup
+    rmdir $node
+    echo -hugetlb > ${unified}/cgroup.subtree_control
+  `);
+  expect(result).toMatchObject({ code: 0, stdout: expect.stringMatching(/^0::\/kubectl-migrate-test-\w+\/kubectl-migrate\n$/) });
+});
