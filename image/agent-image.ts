@@ -33,10 +33,10 @@ export async function imageTree(): Promise<string> {
  */
 export async function buildAgentImage(): Promise<string> {
   const bundle = await bundleAgent();
-  const { wrapper, hostExec, noop, tar } = await buildNative();
+  const { wrapper, guard, hostExec, noop, tar } = await buildNative();
   const base = await baseLayer();
   const recipe = await contentsOf([join(checkout, 'image/agent-image.ts'), join(checkout, 'build/oci-archive.ts')]);
-  const folder = await cached('agent-image', [agentImage, base, wrapper, hostExec, tar, bundle, ...recipe], async (draft) => {
+  const folder = await cached('agent-image', [agentImage, base, wrapper, guard, hostExec, tar, bundle, ...recipe], async (draft) => {
     const root = await mkdtemp(join(tmpdir(), 'agent-image-'));
     try {
       await chmod(root, 0o755);
@@ -45,6 +45,7 @@ export async function buildAgentImage(): Promise<string> {
       await mkdir(join(root, toolsPrefix, 'criu'), { recursive: true });
       for (const [from, to] of [
         [wrapper, 'agent/wrapper'],
+        [guard, 'agent/guard'],
         [hostExec, 'agent/host-exec'],
         [noop, 'agent/noop'],
         [tar, `${toolsPrefix}/criu/tar`],

@@ -27,13 +27,26 @@ static const int dump_patience_ms = 2000;
 static const int thaw_wait_ms = 2000;
 static const int kill_wait_ms = 10000;
 
-static const char *claim_path, *staging;
-static int claim; // its folder: that very one, if another has its name by now
+#ifndef NODE_DIR
+#define NODE_DIR "/var/lib/kubectl-migrate"
+#endif
+
+static const char *staging;
+static int claim;     // the folder PODS/UID/NUMBER: that very one, if another has its name by now
+static char pod[256]; // its UID
 static char draft[64];
 
 static const char *last_part(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;
+}
+
+static void name_pod(const char *path) {
+  const char *slash = strrchr(path, '/'), *before = slash;
+  while (before > path && before[-1] != '/')
+    before--;
+  if (slash)
+    snprintf(pod, sizeof pod, "%.*s", (int)(slash - before), before);
 }
 
 static void say(const char *what) {
@@ -50,7 +63,7 @@ static int write_draft(void) {
   int file = openat(claim, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   int result = file < 0 ? -1
                         : dprintf(file, "{\"decision\":\"aborted\",\"migration\":\"%s\",\"pod\":\"%s\",\"at\":\"%s\"}\n", last_part(staging),
-                                  last_part(claim_path), at);
+                                  pod, at);
   if (file >= 0 && close(file))
     result = -1;
   return result < 0 ? -1 : 0;
@@ -155,11 +168,22 @@ static int end_freeze(void) {
   return 0;
 }
 
+// The kubelet may have back what it has lost meanwhile; an agent would have seen to that. The wrapper itself goes with the next call
+// of the runtime.
+static int end_alone(void) {
+  char fence[512];
+  int result = end_freeze();
+  snprintf(fence, sizeof fence, NODE_DIR "/await/fence.%s", pod);
+  if (!result)
+    unlink(fence);
+  return result;
+}
+
 static int watch(long budget_ms) {
   char text[256];
   size_t size = 0;
   long long deadline = LLONG_MAX;
-  say("ready");
+  dprintf(STDOUT_FILENO, "ready %d\n", (int)getpid());
   for (;;) {
     long long left = deadline == LLONG_MAX ? -1 : deadline - boot_ms();
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -170,7 +194,7 @@ static int watch(long budget_ms) {
       continue;
     ssize_t more = answer < 0 ? 0 : read(STDIN_FILENO, text + size, sizeof text - 1 - size);
     if (more <= 0)
-      return end_freeze();
+      return end_alone();
     size += (size_t)more;
     text[size] = 0;
     for (char *end; (end = strchr(text, '\n')); size = strlen(text)) {
@@ -201,11 +225,11 @@ int main(int argc, char **argv) {
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
-  claim_path = argv[2];
+  name_pod(argv[2]);
   staging = is_kill ? "" : argv[3];
-  claim = open(claim_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  claim = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (claim < 0 || (!is_kill && write_draft())) {
-    fprintf(stderr, "guard: %s: %s\n", claim_path, strerror(errno));
+    fprintf(stderr, "guard: %s: %s\n", argv[2], strerror(errno));
     return 1;
   }
   if (is_watch)

@@ -36,7 +36,7 @@ export async function makeBench(guardSources: readonly string[]): Promise<Bench>
   const folder = await mkdtemp(join(tmpdir(), 'guard-'));
   const sources = guardSources.map((name) => join(native, name));
   await Promise.all([
-    must(['gcc', ...sanitized, '-o', join(folder, 'guard'), ...sources]),
+    must(['gcc', ...sanitized, `-DNODE_DIR="${join(folder, 'node')}"`, '-o', join(folder, 'guard'), ...sources]),
     must([
       'gcc',
       '-O2',
@@ -88,7 +88,12 @@ export class Counting {
       },
     );
     const counting = new Counting(cgroup, steps, child);
-    await vi.waitFor(() => counting.steps().length === processes * threads && counting.requireRunning(), { timeout: 10_000 });
+    await vi.waitFor(
+      () => {
+        if (counting.steps().filter((count) => count > 0n).length < processes * threads) throw new Error('not all threads count yet');
+      },
+      { timeout: 10_000 },
+    );
     return counting;
   }
 
@@ -121,13 +126,16 @@ export class Counting {
     });
   }
 
-  /** @throws Error when a thread has not counted on since the call before */
-  requireRunning(before = this.steps()): void {
-    for (const end = performance.now() + 3000; ;) {
-      const now = this.steps();
-      if (now.length > 0 && now.every((count, slot) => count > (before[slot] ?? 0n))) return;
-      if (performance.now() > end) throw new Error(`some thread stands still: ${before.join(' ')} | ${now.join(' ')}`);
-    }
+  /** @throws Error when a thread does not count on from here */
+  async requireRunning(): Promise<void> {
+    const before = this.steps();
+    const still = (): number => this.steps().filter((count, slot) => count <= (before[slot] ?? 0n)).length;
+    await vi.waitFor(
+      () => {
+        if (still() > 0) throw new Error(`${still()} of ${before.length} threads stand still`);
+      },
+      { timeout: 5000, interval: 5 },
+    );
   }
 
   /** Whatever is left of it ends. */
@@ -165,10 +173,12 @@ export class Counting {
 export class Claim {
   readonly folder: string;
   readonly staging: string;
+  readonly pod: string;
 
   constructor(bench: Bench) {
-    const one = join(bench.folder, `pod-${Math.random().toString(36).slice(2)}`);
-    this.folder = join(one, 'claim');
+    this.pod = `pod-${Math.random().toString(36).slice(2)}`;
+    const one = join(bench.folder, this.pod);
+    this.folder = join(one, '1');
     this.staging = join(one, 'staging');
     mkdirSync(this.folder, { recursive: true });
     mkdirSync(this.staging);
@@ -208,7 +218,8 @@ export class Guard {
 
   constructor(bench: Bench, ...args: readonly string[]) {
     this.#child = spawn(bench.guard, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#child.stdout?.on('data', (chunk: Buffer) => (this.#said += chunk.toString()));
+    // With its number comes the word `ready`.
+    this.#child.stdout?.on('data', (chunk: Buffer) => (this.#said += chunk.toString().replace(/^ready \d+$/m, 'ready')));
     this.#child.stdin?.on('error', () => undefined);
     this.ended = once(this.#child, 'close').then(([code]) => ({
       code: code as number | null,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -45,9 +45,13 @@ describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
     await Promise.all([one.untilFrozen(), other.untilFrozen()]);
     guard.hangUp();
     expect(await guard.ended).toEqual({ code: 0, said: ['ready', 'thawed'] });
-    one.requireRunning();
-    other.requireRunning();
-    expect(await claim.decision()).toBe('aborted');
+    await one.requireRunning();
+    await other.requireRunning();
+    expect(JSON.parse(readFileSync(join(claim.folder, 'decision'), 'utf8'))).toMatchObject({
+      decision: 'aborted',
+      pod: claim.pod,
+      migration: 'staging',
+    });
     expect(claim.files()).toEqual(['decision', 'frozen']);
   });
 
@@ -66,7 +70,7 @@ describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
     expect(await guard.ended).toMatchObject({ code: 0, said: ['ready', 'thawed'] });
     expect(performance.now() - frozenAt).toBeGreaterThan(650);
     expect(performance.now() - frozenAt).toBeLessThan(1500);
-    one.requireRunning();
+    await one.requireRunning();
     expect(await claim.decision()).toBe('aborted');
   });
 
@@ -94,8 +98,8 @@ describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
     await gone.remove();
     const guard = new Guard(bench, 'thaw', claim.folder, claim.staging);
     expect(await guard.ended).toEqual({ code: 0, said: ['thawed'] });
-    one.requireRunning();
-    other.requireRunning();
+    await one.requireRunning();
+    await other.requireRunning();
   });
 
   test('killed, not one of its processes comes to another instruction', async () => {
@@ -129,7 +133,7 @@ describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
     claim.write('decision', '{"decision":"aborted"}\n');
     expect(await new Guard(bench, 'kill', claim.folder).ended).toMatchObject({ code: 1 });
     one.thaw();
-    one.requireRunning();
+    await one.requireRunning();
   });
 
   test('an instant at which the pod cannot be dumped is let go, and the budget begins anew', async () => {
@@ -141,7 +145,7 @@ describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
     await one.untilFrozen();
     guard.hear('again');
     await guard.says('again');
-    one.requireRunning();
+    await one.requireRunning();
     expect(await claim.decision()).toBeUndefined();
     await delay(700);
     guard.hear('frozen');
@@ -165,7 +169,7 @@ test('SIGKILL to the first process and a thaw, as runc does it, would let the ot
 
 test('of two who decide at once one wins, and both know which', async () => {
   const won = new Set<string | undefined>();
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 30; round++) {
     const claim = new Claim(bench);
     const guard = await watch(claim);
     // As the agent does it: a file that is whole, linked to the name.
@@ -186,6 +190,20 @@ test('of two who decide at once one wins, and both know which', async () => {
     won.add(await claim.decision());
   }
   expect(won.size).toBe(2);
+});
+
+test.each(['hangUp', 'abort'] as const)('the fence falls with an agent that is gone; else that is the agent’s (%s)', async (how) => {
+  const one = await count(1);
+  const claim = new Claim(bench);
+  mkdirSync(join(bench.folder, 'node/await'), { recursive: true });
+  const fence = join(bench.folder, `node/await/fence.${claim.pod}`);
+  writeFileSync(fence, 'it is being moved\n');
+  const guard = await watch(claim);
+  claim.freeze(one);
+  if (how === 'hangUp') guard.hangUp();
+  else guard.hear('abort');
+  expect(await guard.ended).toMatchObject({ code: 0 });
+  expect(existsSync(fence)).toBe(how === 'abort');
 });
 
 test('a guard of a claim that was replaced thaws nothing of the new one', async () => {
@@ -239,7 +257,7 @@ describe('a dump under way', () => {
     expect(one.steps()).toEqual(before);
     expect(await guard.ended).toEqual({ code: 0, said: ['thawed'] });
     expect(killed()).toBe('criu ended\n');
-    one.requireRunning();
+    await one.requireRunning();
   });
 
   test('that waits for a process which cannot answer before the thaw does not keep the pod', async () => {

@@ -1,16 +1,23 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 
 /** Where the node's /proc is mounted in the helper pod. Its process 1 gives the node's namespaces and root. */
 export const hostProc = '/host/proc';
 /** The only folder that a migration makes on a node; it is gone when the last migration there has ended. */
 export const nodeDir = '/var/lib/kubectl-migrate';
+/** What a migration knows of its pod while it is under way, in memory: it goes with a reboot, as the pod's processes do. */
+export const runDir = '/run/kubectl-migrate';
 /** The static binary that enters the node's namespaces for us (native/host-exec.c). */
 const hostExec = '/agent/host-exec';
 
 /** The path under which a file of the node is seen from the helper's container. */
 export function onHost(path: string): string {
   return `${hostProc}/1/root${path}`;
+}
+
+/** The path on the node of what {@link onHost} names. */
+export function onNode(path: string): string {
+  return path.slice(onHost('').length);
 }
 
 export interface HostCommandOptions {
@@ -33,9 +40,22 @@ export async function runOnHost(command: readonly string[], options: HostCommand
   return await run(['enter', hostProc, ...command], options);
 }
 
-/** The same for a program that must come to its end even when this agent is killed: CRIU, above all. */
-export async function runOutlivingUs(command: readonly string[], options: HostCommandOptions = {}): Promise<HostCommandResult> {
-  return await run(['outlive', hostProc, ...command], options);
+/**
+ * The same for a program that must come to its end even when this agent is killed: CRIU, above all.
+ *
+ * @param folder the migration's staging folder, in which it works: by that the source guard knows it (native/dumps.c)
+ */
+export async function runOutlivingUs(
+  folder: string,
+  command: readonly string[],
+  options: HostCommandOptions = {},
+): Promise<HostCommandResult> {
+  return await run(['outlive', hostProc, folder, ...command], options);
+}
+
+/** Starts a program that outlives us and talks to us; its standard error is ours. */
+export function startOutlivingUs(command: readonly string[]): ChildProcessByStdio<Writable, Readable, null> {
+  return spawn(hostExec, ['outlive', hostProc, '/', ...command], { env: standardEnv, stdio: ['pipe', 'pipe', 'inherit'] });
 }
 
 /**
@@ -48,9 +68,11 @@ export async function runJailed(folder: string, command: readonly string[], opti
   return await run(['jail', hostProc, folder, ...command], { ...options, env: { PATH: `${nodeDir}/tools/bin`, ...options.env } });
 }
 
+const standardEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+
 async function run(args: readonly string[], options: HostCommandOptions): Promise<HostCommandResult> {
   const child = spawn(hostExec, args, {
-    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...options.env },
+    env: { ...standardEnv, ...options.env },
     stdio: [options.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   });
   const stdout: Buffer[] = [];

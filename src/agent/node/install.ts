@@ -9,6 +9,14 @@ export const migrationsDir = `${nodeDir}/migrations`;
 /** Where the wrapper finds the sockets of those who await a pod on this node, each named NAMESPACE_POD; others are drafts. */
 export const awaitDir = `${nodeDir}/await`;
 
+/** Our programs on the node, and where our image has them. */
+const programs = [
+  ['wrapper', '/agent/wrapper'],
+  ['hook', '/agent/wrapper'],
+  ['noop', '/agent/noop'],
+  ['guard', '/agent/guard'],
+] as const;
+
 /** The staging folder of one migration on this node. */
 export function stagingDir(migration: string): string {
   return `${migrationsDir}/${plainSegment(migration, 'migration id')}`;
@@ -24,8 +32,7 @@ export async function install(migration: string): Promise<void> {
     await mkdir(onHost(nodeDir), { recursive: true, mode: 0o700 });
     await mkdir(onHost(stagingDir(migration)), { recursive: true, mode: 0o700 });
     await installOnce(`${nodeDir}/tools`, async (draft) => cp(`${nodeDir}/tools`, draft, { recursive: true, verbatimSymlinks: true }));
-    for (const name of ['wrapper', 'hook', 'noop']) {
-      const from = name === 'noop' ? '/agent/noop' : '/agent/wrapper';
+    for (const [name, from] of programs) {
       await installOnce(`${nodeDir}/${name}`, async (draft) => {
         await cp(from, draft);
         await chmod(draft, 0o755);
@@ -37,9 +44,8 @@ export async function install(migration: string): Promise<void> {
 }
 
 function isInstalled(migration: string): boolean {
-  return [stagingDir(migration), `${nodeDir}/tools`, `${nodeDir}/wrapper`, `${nodeDir}/hook`, `${nodeDir}/noop`].every((path) =>
-    existsSync(onHost(path)),
-  );
+  const paths = [stagingDir(migration), `${nodeDir}/tools`, ...programs.map(([name]) => `${nodeDir}/${name}`)];
+  return paths.every((path) => existsSync(onHost(path)));
 }
 
 async function installOnce(path: string, make: (draft: string) => Promise<void>): Promise<void> {

@@ -24,7 +24,7 @@ export interface NodeContainer {
 }
 
 /** containerd keeps the bundles of Kubernetes' containers and runc's state of them here. */
-const bundles = '/run/containerd/io.containerd.runtime.v2.task/k8s.io';
+export const bundles = '/run/containerd/io.containerd.runtime.v2.task/k8s.io';
 export const runcRoot = '/run/containerd/runc/k8s.io';
 
 /**

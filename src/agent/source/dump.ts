@@ -1,11 +1,14 @@
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
+import { mkdirSync } from 'node:fs';
 import { criuConfig, criuEnvironment, sharedFlags } from '../criu/options.ts';
 import { firstError } from '../criu/log.ts';
-import { hostProc, onHost, runOutlivingUs } from '../node/host.ts';
+import { onHost, runOutlivingUs } from '../node/host.ts';
 import { stage, stagingDir } from '../node/install.ts';
 import type { NodeContainer } from '../runc/container.ts';
-import { manageCgroupsMode } from '../runc/freezer.ts';
+import { manageCgroupsMode } from '../cgroup/freezer.ts';
+import { whileGrowing } from './stall.ts';
+
+/** CRIU writes something all the time, if only to its log. */
+const stallMs = 20_000;
 
 export interface Dump {
   /** The container's name. */
@@ -41,33 +44,12 @@ export async function prepareDump(migration: string, container: NodeContainer, r
     container.id,
   ];
   const run = async (): Promise<void> => {
-    const { code, stderr } = await runOutlivingUs(command, { env: criuEnvironment(config) });
+    const dump = runOutlivingUs(folder, command, { env: criuEnvironment(config) });
+    const grows = [onHost(`${folder}/images`), onHost(`${folder}/work`)];
+    const { code, stderr } = await whileGrowing(dump, grows, stallMs, `the checkpoint of container ${container.name} does not go on`);
     if (code === 0) return;
     const reason = await firstError(onHost(`${folder}/work/dump.log`));
     throw new Error(`cannot checkpoint container ${container.name}: ${reason ?? (stderr.trim() || `runc exited with ${code}`)}`);
   };
   return { container: container.name, images: onHost(`${folder}/images`), run };
-}
-
-/**
- * Waits until no dump of that migration runs any more, whoever started it. CRIU is never killed: its code may be running
- * inside the pod's processes, which would not survive that.
- *
- * @throws Error when one still runs after two minutes
- */
-export async function untilNoDump(migration: string): Promise<void> {
-  const folder = stagingDir(migration);
-  const deadline = Date.now() + 120_000;
-  while (readdirSync(hostProc).some((entry) => /^\d+$/.test(entry) && commandLine(entry).includes(folder))) {
-    if (Date.now() > deadline) throw new Error('a checkpoint of the pod has been running for two minutes');
-    await delay(50);
-  }
-}
-
-function commandLine(pid: string): string {
-  try {
-    return readFileSync(`${hostProc}/${pid}/cmdline`, 'utf8');
-  } catch {
-    return ''; // ended while we looked
-  }
 }

@@ -3,12 +3,9 @@ import type { EventSink } from '../clock.ts';
 import { uninstall } from '../node/install.ts';
 import { SourceMigration } from './migration.ts';
 
-/** The source's end of a migration. @param _isAttended whether a CLI would go on after a commit that came now */
-export function sourceEnd(migration: string, emit: EventSink, _isAttended: () => boolean): MigrationEnd {
-  const source = new SourceMigration(migration, emit);
-  let record: unknown = null;
-  const abort = async (reason: string): Promise<'runs' | 'committed'> =>
-    (await source.abort(new Error(reason))) === 'committed' ? 'committed' : 'runs';
+/** The source's end of a migration. @param isAttended whether a CLI would go on after a commit that came now */
+export function sourceEnd(migration: string, emit: EventSink, isAttended: () => boolean): MigrationEnd {
+  const source = new SourceMigration(migration, emit, isAttended);
   return {
     calls: {
       'source.inspect': async (pod) => source.inspect(pod),
@@ -17,30 +14,28 @@ export function sourceEnd(migration: string, emit: EventSink, _isAttended: () =>
         return null;
       },
       'source.precopy': async () => source.precopy(),
-      'source.checkpoint': async (params) => {
-        record = params.record;
-        return await source.checkpoint();
-      },
-      'source.state': async () => ({ state: source.fact, record }),
-      'source.abort': async () => ({ state: await abort('the migration was aborted') }),
-      'source.takeover': async ({ targetNeverRan, ...pod }) => {
-        const state = await source.takeOver(pod, targetNeverRan);
-        return { state: state === 'committed' ? 'committed' : 'runs', record };
-      },
+      'source.checkpoint': async (params) => source.checkpoint(params),
+      'source.state': async () => ({ state: source.fact, record: source.record }),
+      'source.abort': async () => ({ state: await source.abort(new Error('the migration was aborted')) }),
+      'source.takeover': async ({ targetNeverRan, ...pod }) => ({
+        state: await source.takeOver(pod, targetNeverRan),
+        record: source.record,
+      }),
       'source.kill': async () => {
         await source.kill();
         return null;
       },
       'cleanup': async () => {
-        source.close();
-        await uninstall(migration);
-        return { refusing: false };
+        const left = await source.close();
+        if (!left.refusing) await uninstall(migration);
+        return left;
       },
     },
-    state: () => source.fact,
+    state: () => source.state.at,
     abandon: async (reason) => {
-      // A committed source keeps its record: whoever finds the frozen pod must be able to read what it is.
-      if ((await abort(reason)) === 'runs' || source.isOver) await uninstall(migration);
+      // A committed source keeps its claim: whoever finds the frozen pod must be able to read what it is.
+      const { refusing } = await source.abandon(reason);
+      if (!refusing) await uninstall(migration);
     },
   };
 }

@@ -5,22 +5,21 @@ import { finding, type Finding, type Subject } from '../../preflight/finding.ts'
 import type { Inspection } from '../../protocol/agent-calls.ts';
 import { snapshotTree, type Tree } from '../files/tree.ts';
 import { nodeFacts } from '../node/facts.ts';
+import { isFrozen, isParentFrozen } from '../cgroup/freezer.ts';
 import { hostProc } from '../node/host.ts';
+import { foreignProcesses, processesOf } from '../proc/processes.ts';
 import type { NodeContainer } from '../runc/container.ts';
-import { foreignProcesses, isFrozen, isParentFrozen, processesOf } from '../runc/freezer.ts';
-import { handedOverBy } from './commit-record.ts';
 import type { SourcePod } from './pod.ts';
 import { hanging, undumpable } from './undumpable.ts';
 
 /** Looks at the processes of a pod for what CRIU cannot dump, so that it is named before anything is touched. */
 export async function inspect(pod: SourcePod): Promise<Inspection> {
   const findings: Finding[] = [];
-  const handedOver = handedOverBy(pod.uid);
   let memoryBytes = 0;
   for (const container of pod.containers) {
     const processes = processesOf(container);
     const isStill = isFrozen(container) || isParentFrozen(container);
-    if (isStill) findings.push(frozenFinding(container, handedOver));
+    if (isStill) findings.push(frozenFinding(container));
     for (const pid of processes) {
       memoryBytes += memoryOf(pid);
       findings.push(...processFindings(container.name, pid), ...undumpable(container.name, pid));
@@ -31,19 +30,9 @@ export async function inspect(pod: SourcePod): Promise<Inspection> {
   return { facts: await nodeFacts(), memoryBytes, ...filesOf(pod.trees), findings };
 }
 
-function frozenFinding({ name }: NodeContainer, handedOver: string | undefined): Finding {
-  const on = { kind: 'container', name } as const;
-  if (handedOver !== undefined) {
-    const remedy = 'never thaw it: it runs at the peer; that migration told how to finish by hand';
-    return finding('KM-COMMITTED', on, `migration ${handedOver} has handed container ${name} over to the peer for good`, remedy);
-  }
+function frozenFinding({ name }: NodeContainer): Finding {
+  const on: Subject = { kind: 'container', name };
   return finding('KM-FROZEN', on, `container ${name} is frozen already, by somebody else`, 'thaw it first');
-}
-
-/** @param since when that migration claimed the pod, RFC 3339 */
-export function claimFinding(pod: string, migration: string, since: string): Finding {
-  const remedy = 'wait until it is over; the same command again goes on with what a dead one left';
-  return finding('KM-CLAIMED', { kind: 'pod', name: pod }, `migration ${migration} moves it since ${since}`, remedy);
 }
 
 const impossible: readonly { readonly link: RegExp; readonly code: FindingCode; readonly text: string; readonly remedy: string }[] = [

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
@@ -6,47 +5,92 @@ import type { CheckpointResult, Inspection, PodOnNode } from '../../protocol/age
 import type { SourceFact } from '../../protocol/settle.ts';
 import { timed, type EventSink } from '../clock.ts';
 import { learnKerndat } from '../criu/kerndat.ts';
-import { hostProc, runOnHost } from '../node/host.ts';
+import { onHost, runDir } from '../node/host.ts';
 import { install } from '../node/install.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
-import type { NodeContainer } from '../runc/container.ts';
-import { foreignProcesses, freeze, isAmidVfork, isHeld, processesOf, thaw, untilFrozen } from '../runc/freezer.ts';
 import { findRuntime } from '../runc/runtime.ts';
-import { abortUnlessCommitted, revokeCommit, writeCommitRecord } from './commit-record.ts';
-import { prepareDump, untilNoDump, type Dump } from './dump.ts';
+import { Claim } from './claim.ts';
+import { prepareDump, type Dump } from './dump.ts';
+import { isPodKnown, lowerFence } from './fence.ts';
+import { killFrozen, type FreezeEnd } from './guard.ts';
 import { inspect } from './inspect.ts';
+import { claimFinding, releaseClaim } from './left-claim.ts';
+import { next, type SourceEffect, type SourceEvent, type SourceState } from './machine.ts';
 import { PodFiles } from './pod-files.ts';
 import { findPod, type SourcePod } from './pod.ts';
 import { emitBytes, emitStages } from './progress.ts';
 import { sendImages, type RunningDump } from './send-images.ts';
+import { Standstill } from './standstill.ts';
 import { TargetProgress } from './target-progress.ts';
 import { warmUp } from './warm-up.ts';
 
+/** The claims of all pods that are moved away from this node. */
+const pods = onHost(`${runDir}/pods`);
+
+/** What the target may take to have unpacked, besides what the bytes take. */
+const unpackMs = 60_000;
+const slowestUnpackBytesPerMs = 5_000;
+/** From the commit until the target says that all runs: one write for it. */
+const resumeMs = 60_000;
+/** How long a kubelet may take to let go of a pod that has moved. */
+const podGoneMs = 15_000;
+
+/** The frozen part, as the CLI wants it. */
+export interface FrozenPart {
+  /** The longest time that the pod may stand still before the commit. */
+  readonly budgetMs: number;
+  /** What a command has to know that goes on in the place of this one. */
+  readonly record: unknown;
+}
+
 /**
- * The source's side of one migration. It alone decides whether the source may run again: until the commit record is
- * written any failure thaws the pod, after it nothing does.
+ * The source's side of one migration: carries out what machine.ts decides. The target may run on the claim's decision alone, and the
+ * source stands still from its freeze on until its guard has let it go.
  */
 export class SourceMigration {
   readonly #id: string;
   readonly #emit: EventSink;
+  readonly #isAttended: () => boolean;
   readonly #files = new PodFiles();
   readonly #target = new TargetProgress();
+  #state: SourceState = { at: 'idle' };
   #ref: PodOnNode | undefined;
-  #pod: SourcePod | undefined;
+  #pod: Standstill | undefined;
   #link: PeerLink | undefined;
-  #state: 'running' | 'frozen' | 'committed' = 'running';
-  #dumping: Promise<unknown> = Promise.resolve();
-  #isAborted = false;
+  #preparing: Promise<unknown> | undefined;
+  #ending: Promise<void> | undefined;
 
-  constructor(id: string, emit: EventSink) {
+  /** @param isAttended whether a CLI would go on after a commit that came now */
+  constructor(id: string, emit: EventSink, isAttended: () => boolean = () => true) {
     this.#id = id;
     this.#emit = emit;
+    this.#isAttended = isAttended;
   }
 
-  async inspect(ref: PodOnNode): Promise<Inspection> {
+  get state(): SourceState {
+    return this.#state;
+  }
+
+  /** What holds of the pod now. */
+  get fact(): SourceFact {
+    return this.#pod?.fact ?? 'silent';
+  }
+
+  /** What the command that froze the pod wanted to be known; null before that. */
+  get record(): unknown {
+    return JSON.parse(this.#pod?.claim.read('record') ?? 'null') as unknown;
+  }
+
+  /** Takes the pod's claim, and looks whether it can be moved. */
+  async inspect(ref: PodOnNode & { readonly to: string }): Promise<Inspection> {
     await install(this.#id);
     this.#ref = ref;
-    const [inspection] = await Promise.all([this.#look().then(inspect), learnKerndat()]);
+    const claimed = await Claim.take(pods, ref.uid, { migration: this.#id, to: ref.to }, releaseClaim);
+    const [pod] = await Promise.all([this.#look(), learnKerndat()]);
+    const inspection = await inspect(pod);
+    if ('held' in claimed) return { ...inspection, findings: [claimFinding(claimed.held, pod.name)] };
+    this.#pod = await Standstill.of(claimed.mine, ref);
+    await this.#on({ type: 'claimed' });
     return inspection;
   }
 
@@ -71,8 +115,10 @@ export class SourceMigration {
     try {
       await this.#target.unlessItFails(timed(this.#emit, 'send-files', undefined, async () => this.#files.sendBase(link, trees)));
       link.send({ type: 'precopied' });
-      await this.#target.reaches('precopied');
-      return { bytes: link.sent.bytes - warmed, bytesPerSecond };
+      const bytes = link.sent.bytes - warmed;
+      await this.#target.reaches('precopied', unpackMs + bytes / slowestUnpackBytesPerMs);
+      await this.#on({ type: 'precopied' });
+      return { bytes, bytesPerSecond };
     } finally {
       stop();
     }
@@ -82,40 +128,43 @@ export class SourceMigration {
    * The frozen part, up to the moment when all runs again at the target. In one function, because its order is what
    * makes it safe (one frozen instant, never two running copies, never none).
    *
-   * @throws Error after which the source runs again, unless the commit record was written before
+   * @throws Error after which the source runs again, unless its decision says that it committed
    */
-  async checkpoint(): Promise<CheckpointResult> {
+  async checkpoint({ budgetMs, record }: FrozenPart): Promise<CheckpointResult> {
     const link = this.#connected();
-    const { containers } = await this.#look();
+    const standstill = this.#claimed();
+    const pod = await this.#look();
     const runtime = await findRuntime();
-    const dumps = await Promise.all(containers.map(async (container) => prepareDump(this.#id, container, runtime)));
+    const dumps = await Promise.all(pod.containers.map(async (container) => prepareDump(this.#id, container, runtime)));
     const stop = emitBytes(this.#emit, link);
     try {
-      this.#requireWanted();
+      await this.#advance({ type: 'freeze' });
+      standstill.claim.write('record', JSON.stringify(record));
+      const prepared = standstill.prepare(pod, budgetMs);
+      this.#preparing = prepared;
+      this.#watch((await prepared).ended, budgetMs);
       const reached = emitStages(this.#emit, link);
-      this.#state = 'frozen';
-      await timed(this.#emit, 'freeze', undefined, async () => freezeTogether(containers));
+      await timed(this.#emit, 'freeze', undefined, async () => standstill.freeze(pod.containers, () => this.#requireWanted()));
+      await this.#advance({ type: 'frozen' });
       reached('frozen');
 
       const { trees } = await this.#look();
       const running = this.#startDumps(dumps);
-      const filesSent = timed(this.#emit, 'send-files', undefined, async () => this.#files.sendLast(link, trees, containers));
+      const filesSent = timed(this.#emit, 'send-files', undefined, async () => this.#files.sendLast(link, trees, pod.containers));
       await this.#target.unlessItFails(Promise.all([filesSent, sendImages(link, running, filesSent, this.#emit)]));
-      requireHeld(containers);
+      await this.#advance({ type: 'sent', source: standstill.fact });
       link.send({ type: 'complete', ...link.sent });
       reached('sent');
 
+      // No deadline of its own: the guard holds the budget.
       await this.#target.reaches('held');
       reached('held');
 
-      this.#requireWanted();
-      requireHeld(containers);
-      writeCommitRecord(this.#id, this.#ref?.uid ?? '');
-      this.#state = 'committed';
-      link.send({ type: 'commit' });
+      const { fact, stopWanted } = standstill;
+      await this.#advance({ type: 'held', source: fact, stopWanted, isAttended: this.#isAttended() });
       reached('committed');
 
-      await this.#target.reaches('running');
+      await this.#target.reaches('running', resumeMs);
       return reached('running');
     } catch (error) {
       await this.abort(error as Error);
@@ -128,68 +177,127 @@ export class SourceMigration {
   /**
    * Lets the pod run again if that is still allowed.
    *
-   * @returns `running` when the source runs, `committed` when the target has taken over and the source stays frozen
+   * @returns what holds then. @throws Error when something of the pod still stands, though it may run
    */
-  async abort(reason: Error): Promise<'running' | 'committed'> {
-    if (this.#state === 'committed') return 'committed';
-    this.#isAborted = true;
-    this.#link?.send({ type: 'failed', message: reason.message });
-    if (this.#state === 'frozen') {
-      // CRIU gives the freezer back as it found it, frozen: thawing before CRIU has ended would be undone.
-      await this.#dumping;
-      for (const container of this.#pod?.containers ?? []) thaw(container);
-      // The state stays: a freeze that was under way may come to its end after this, and its failure thaws once more.
-    }
-    return 'running';
+  async abort(reason: Error): Promise<SourceFact> {
+    const isAgain = this.#state.at === 'aborting' && this.#ending === undefined;
+    await (isAgain ? this.#perform('end-freeze') : this.#on({ type: 'abort', reason: reason.message }));
+    await this.#ending;
+    return this.fact;
   }
 
   /**
-   * Takes over from an agent that died while the pod stood still: only the commit record tells how far it got.
+   * Takes over from an agent that froze the pod and is dead, or cannot be reached: the claim tells how far it got.
    *
    * @param targetNeverRan the target's word that the commit did not get there, and that it takes none any more
+   * @throws Error when another migration moves the pod
    */
-  async takeOver(ref: PodOnNode, targetNeverRan: boolean): Promise<'running' | 'committed'> {
+  async takeOver(ref: PodOnNode, targetNeverRan: boolean): Promise<SourceFact> {
     await install(this.#id);
-    await untilNoDump(this.#id);
     this.#ref = ref;
-    const { containers } = await this.#look();
-    if (targetNeverRan) revokeCommit(this.#id, ref.uid);
-    else if (abortUnlessCommitted(this.#id, ref.uid) === 'committed') {
-      this.#state = 'committed';
-      return 'committed';
-    }
-    for (const container of containers) thaw(container);
-    return 'running';
+    // Without a claim nothing is frozen by us: before the freeze the agent died, or the node has been started anew.
+    const claimed = await Claim.take(pods, ref.uid, { migration: this.#id, to: '' }, releaseClaim);
+    if ('held' in claimed) throw new Error(claimFinding(claimed.held, ref.uid).text);
+    this.#pod ??= await Standstill.of(claimed.mine, ref);
+    await this.#on({ type: 'take-over', targetNeverRan });
+    await this.#ending;
+    return this.fact;
   }
 
   /**
    * Ends the frozen source processes; only after the commit, and when the pod object is being deleted (or the kubelet
-   * would start them anew). Their network namespace still exists, so the kernel tells their peers with a reset.
+   * would start them anew, but for the fence). Their network namespace still exists, so the kernel tells their peers with a reset.
+   *
+   * @throws Error when one is left
    */
   async kill(): Promise<void> {
-    if (this.#state !== 'committed') throw new Error('the target has not taken over: the processes of the source stay');
-    const runtime = await findRuntime();
-    await Promise.all(
-      (this.#pod?.containers ?? []).map(async (container) => {
-        await runOnHost([runtime, '--root', container.runcRoot, 'kill', '--all', container.id, 'KILL'], { deadlineMs: 10_000 });
-        // With cgroup v1 a frozen process dies when it is thawed: of the pending SIGKILL, before its next instruction.
-        thawIfThere(container);
-      }),
-    );
+    if (this.#state.at !== 'committed' && this.#state.at !== 'over')
+      throw new Error('the target has not taken over: the processes of the source stay');
+    await killFrozen(this.#claimed().claim);
+    if (this.#state.at === 'committed') await this.#on({ type: 'killed' });
   }
 
-  get fact(): SourceFact {
-    if (this.#state === 'committed') return 'committed';
-    return this.#state === 'frozen' && !this.#isAborted ? 'undecided' : 'runs';
-  }
-
-  /** Whether nothing is left of a source that committed: its record has told all it had to tell. */
-  get isOver(): boolean {
-    return this.#state === 'committed' && (this.#pod?.containers ?? []).every(({ initPid }) => !existsSync(`${hostProc}/${initPid}`));
-  }
-
-  close(): void {
+  /**
+   * Ends the conversation, and takes away what keeps the pod: fence and claim. A source that committed keeps both as long as it has a
+   * process, or the kubelet has the pod.
+   *
+   * @returns whether they stay
+   */
+  async close(): Promise<{ refusing: boolean }> {
     this.#link?.close();
+    const [pod, uid] = [this.#pod, this.#ref?.uid ?? ''];
+    if (!pod) return { refusing: false };
+    if (this.fact !== 'committed') await this.abort(new Error('the migration is over'));
+    else if (!pod.isGone) return { refusing: true };
+    for (const deadline = performance.now() + podGoneMs; this.fact === 'committed' && isPodKnown(uid); await delay(50))
+      if (performance.now() > deadline) return { refusing: true };
+    await lowerFence(uid);
+    pod.claim.remove();
+    this.#pod = undefined;
+    return { refusing: false };
+  }
+
+  /** Lets the pod run unless it has committed, when nobody is left to ask. @returns whether fence and claim stay */
+  async abandon(reason: string): Promise<{ refusing: boolean }> {
+    if (this.#pod) await this.abort(new Error(reason));
+    return await this.close();
+  }
+
+  async #on(event: SourceEvent): Promise<void> {
+    const { state, effects } = next(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) await this.#perform(effect);
+  }
+
+  /** @throws Error when the event, or another one meanwhile, led to an abort */
+  async #advance(event: SourceEvent): Promise<void> {
+    await this.#on(event);
+    this.#requireWanted();
+  }
+
+  async #perform(effect: SourceEffect): Promise<void> {
+    const pod = this.#pod;
+    const reason = 'reason' in this.#state ? this.#state.reason : '';
+    switch (effect) {
+      case 'decide':
+        return await this.#on({ type: 'decided', decision: this.#claimed().claim.commit() });
+      case 'send-commit':
+        return this.#link?.send({ type: 'commit' });
+      case 'release-guard':
+        return pod?.committed();
+      case 'tell-target-failed':
+        this.#link?.send({ type: 'failed', message: reason });
+        return this.#target.fail(new Error(reason));
+      case 'end-freeze':
+        return this.#endFreeze(this.#claimed());
+      case 'revoke':
+        return this.#claimed().claim.revoke();
+      case 'lower-fence':
+        // What the kubelet has lost meanwhile it may have again. A pod of which nothing is left is a question for both ends.
+        if (this.fact === 'runs') await lowerFence(this.#ref?.uid ?? '');
+    }
+  }
+
+  /** Whoever wants to know how it ends awaits `#ending`. */
+  #endFreeze(pod: Standstill): void {
+    const ending = Promise.allSettled([this.#preparing])
+      .then(async () => pod.end())
+      .then(async (by) => this.#on({ type: 'ended', by, reason: '' }));
+    ending.catch(() => (this.#ending = undefined)); // can be tried again
+    this.#ending = ending;
+  }
+
+  /** A guard that ends without having been asked: the budget is used up, or it was killed. */
+  #watch(ended: Promise<FreezeEnd>, budgetMs: number): void {
+    const report = async (by: FreezeEnd | 'failure', reason: string): Promise<void> => {
+      if (this.#state.at !== 'aborting') await this.#on({ type: 'ended', by, reason });
+    };
+    void ended
+      .then(
+        async (by) => report(by, `the pod stood still for as long as it may: ${budgetMs / 1000} s`),
+        async (error: unknown) => report('failure', (error as Error).message),
+      )
+      .catch((error: unknown) => this.#emit({ type: 'log', message: `the source guard ended oddly: ${(error as Error).message}` }));
   }
 
   /** In order, as many at once as there are processors: the first one is complete early, and its restore can begin. */
@@ -199,70 +307,29 @@ export class SourceMigration {
       this.#requireWanted();
       await dump.run();
     };
-    const running = dumps.map((dump) => ({
+    return dumps.map((dump) => ({
       ...dump,
       finished: limit(async () => timed(this.#emit, 'dump', dump.container, async () => start(dump))),
     }));
-    this.#dumping = Promise.allSettled(running.map(({ finished }) => finished));
-    return running;
   }
 
   /** An abort can come at any moment, also between two steps of a checkpoint that has begun. */
   #requireWanted(): void {
-    if (this.#isAborted) throw new Error('the migration was aborted');
+    if ('reason' in this.#state) throw new Error(this.#state.reason);
   }
 
   async #look(): Promise<SourcePod> {
     if (!this.#ref) throw new Error('the agent does not know the pod yet');
-    this.#pod = await findPod(this.#ref);
+    return await findPod(this.#ref);
+  }
+
+  #claimed(): Standstill {
+    if (!this.#pod) throw new Error('the agent has no claim on the pod');
     return this.#pod;
   }
 
   #connected(): PeerLink {
     if (!this.#link) throw new Error('the source agent is not connected to the target agent');
     return this.#link;
-  }
-}
-
-/** A CRIU that died lets its container run again: such a container has gone on since its checkpoint. */
-function requireHeld(containers: readonly NodeContainer[]): void {
-  for (const container of containers) {
-    if (!isHeld(container)) throw new Error(`container ${container.name} ran on during its checkpoint`);
-  }
-}
-
-/**
- * An exec probe may be running at any instant, or a program just be starting another; what CRIU finds of either makes the
- * dump fail.
- */
-const freezeAttempts = 40;
-
-/** Freezes all containers in one instant in which nothing that exec brought in is among their processes, and none is in vfork. */
-async function freezeTogether(containers: readonly NodeContainer[]): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    for (const container of containers) freeze(container);
-    await Promise.all(containers.map(untilFrozen));
-    const standing = containers.map((container) => ({ container, processes: processesOf(container) }));
-    const strange = standing.find(({ container, processes }) => foreignProcesses(container, processes).length > 0)?.container;
-    const spawning = standing.find(({ processes }) => isAmidVfork(processes))?.container;
-    if (!strange && !spawning) return;
-    for (const container of containers) thaw(container);
-    if (attempt === freezeAttempts) {
-      throw new Error(
-        strange
-          ? `a process started by exec does not leave container ${strange.name}`
-          : `container ${spawning?.name} is starting other programs all the time (vfork)`,
-      );
-    }
-    // Not in step with what goes on in there.
-    await delay(strange ? 50 : 1 + Math.random() * 20);
-  }
-}
-
-function thawIfThere(container: NodeContainer): void {
-  try {
-    thaw(container);
-  } catch {
-    // its cgroup went with the last process
   }
 }

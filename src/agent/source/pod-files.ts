@@ -4,7 +4,7 @@ import { changesBetween, snapshotTree, type Tree, type TreeSnapshot } from '../f
 import { hostProc } from '../node/host.ts';
 import type { PeerLink } from '../peer/link.ts';
 import type { NodeContainer } from '../runc/container.ts';
-import { processesOf } from '../runc/freezer.ts';
+import { processesOf } from '../proc/processes.ts';
 
 interface Base {
   readonly snapshot: TreeSnapshot;

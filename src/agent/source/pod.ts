@@ -4,10 +4,11 @@ import { plainSegment } from '../../protocol/names.ts';
 import type { Tree } from '../files/tree.ts';
 import { hostProc, onHost } from '../node/host.ts';
 import { findContainer, podVolumesDir, sharedMemoryDir, type NodeContainer } from '../runc/container.ts';
-import { processesOf } from '../runc/freezer.ts';
+import { processesOf } from '../proc/processes.ts';
 
 /** The pod to move, as its node knows it. */
 export interface SourcePod {
+  readonly name: string;
   readonly uid: string;
   readonly containers: readonly NodeContainer[];
   readonly trees: readonly Tree[];
@@ -30,7 +31,8 @@ export async function findPod(pod: PodOnNode): Promise<SourcePod> {
   if (shared) trees.push({ name: 'shm', folder: shared, isOverlay: false });
   for (const container of containers) trees.push({ name: `rootfs.${container.name}`, folder: upperLayer(container), isOverlay: true });
   trees.push(...heldProjections(pod, volumes, containers));
-  return { uid: pod.uid, containers, trees: trees.filter(({ folder }) => existsSync(onHost(folder))) };
+  const name = first.spec.annotations?.['io.kubernetes.cri.sandbox-name'] ?? '';
+  return { name, uid: pod.uid, containers, trees: trees.filter(({ folder }) => existsSync(onHost(folder))) };
 }
 
 /** The folder with everything that the container changed in its image's files. */

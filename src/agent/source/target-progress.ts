@@ -2,9 +2,6 @@ import type { PeerMessage } from '../../protocol/frames.ts';
 
 export type TargetStage = Extract<PeerMessage, { type: 'ready' }>['stage'];
 
-/** How long the target may take for one stage before the source runs again. */
-const deadlineMs = 60_000;
-
 /** What the source knows of the target: the stages it has reached, or that it has failed. */
 export class TargetProgress {
   readonly #reached = new Set<TargetStage>();
@@ -35,12 +32,16 @@ export class TargetProgress {
     return await Promise.race([work, this.#failure]);
   }
 
-  /** @throws Error with the target's reason, or when it takes longer than a minute */
-  async reaches(stage: TargetStage): Promise<void> {
+  /**
+   * @param deadlineMs without one it is waited until somebody fails it
+   * @throws Error with the target's reason, or when it takes longer
+   */
+  async reaches(stage: TargetStage, deadlineMs?: number): Promise<void> {
     if (this.#reached.has(stage)) return;
     let timer: NodeJS.Timeout | undefined;
     const reached = new Promise<void>((resolve, reject) => {
       this.#waiting.set(stage, resolve);
+      if (deadlineMs === undefined) return;
       timer = setTimeout(() => reject(new Error(`the target did not get to "${stage}" within ${deadlineMs / 1000} s`)), deadlineMs);
     });
     try {

@@ -83,7 +83,7 @@ async function forget(socket: string, runtime: string): Promise<void> {
 }
 
 /** Covers the runtime with the wrapper, once, however many migrations ask for it, or uncovers it when none awaits a pod any more. */
-async function setCover(verb: 'cover' | 'uncover', runtime: string): Promise<void> {
+export async function setCover(verb: 'cover' | 'uncover', runtime: string): Promise<void> {
   const { code, stderr } = await runOnHost([`${nodeDir}/wrapper`, verb, runtime]);
   if (code !== 0) throw new Error(`cannot ${verb} ${runtime} on this node: ${stderr.trim() || `exit code ${code}`}`);
 }
@@ -92,7 +92,7 @@ async function setCover(verb: 'cover' | 'uncover', runtime: string): Promise<voi
  * The wrapper calls a copy of the node's runtime: the original's path is covered by the wrapper itself, and runc run from a
  * bind mount of itself refuses to work. An existing copy belongs to a migration that is still under way.
  */
-function copyRuntime(runtime: string): void {
+export function copyRuntime(runtime: string): void {
   const copy = onHost(`${nodeDir}/real/${basename(runtime)}`);
   if (existsSync(copy)) return;
   if (readFileSync(onHost(runtime)).equals(readFileSync('/agent/wrapper'))) {

@@ -1,0 +1,99 @@
+import type { PodOnNode } from '../../protocol/agent-calls.ts';
+import type { SourceFact } from '../../protocol/settle.ts';
+import { processesOf } from '../proc/processes.ts';
+import { signalsFile, signalsOf, stopWanted, type TaskSignals } from '../proc/signals.ts';
+import { findContainer, type NodeContainer } from '../runc/container.ts';
+import { hasOtherContainers } from '../runc/replaced.ts';
+import { stagingDir } from '../node/install.ts';
+import type { Claim } from './claim.ts';
+import { containerFact, frozenFile, readFrozenFile, sourceFact, type KnownContainer } from './fact.ts';
+import { raiseFence } from './fence.ts';
+import { freezeTogether } from './freeze.ts';
+import { endFreeze, SourceGuard, type FreezeEnd } from './guard.ts';
+import type { SourcePod } from './pod.ts';
+
+/**
+ * A pod that is claimed, and everything by which it comes to stand still and to run again: the fence before its kubelet, the guard,
+ * the freezer. In the order of these: nothing is frozen of which nobody knows, or that nobody would let go.
+ */
+export class Standstill {
+  readonly claim: Claim;
+  readonly #podUid: string;
+  #known: readonly KnownContainer[];
+  #guard: SourceGuard | undefined;
+  #signals: readonly TaskSignals[] = [];
+
+  private constructor(claim: Claim, podUid: string, known: readonly KnownContainer[]) {
+    this.claim = claim;
+    this.#podUid = podUid;
+    this.#known = known;
+  }
+
+  /** @param ref as the CLI knows the pod; what was frozen is known from the claim */
+  static async of(claim: Claim, ref: PodOnNode): Promise<Standstill> {
+    const frozen = claim.read('frozen');
+    return new Standstill(claim, ref.uid, frozen === undefined ? await knownContainers(ref) : readFrozenFile(frozen));
+  }
+
+  /**
+   * Raises the fence and starts the guard. What it is to guard is written down.
+   *
+   * @returns the guard's end, if it comes by itself
+   */
+  async prepare(pod: SourcePod, budgetMs: number): Promise<{ ended: Promise<FreezeEnd> }> {
+    const { migration, to } = this.claim.holder;
+    await raiseFence(pod, `it is being moved to ${to} by migration ${migration}`);
+    this.claim.write('frozen', frozenFile(pod.containers));
+    this.#known = pod.containers;
+    this.#guard = await SourceGuard.start(this.claim, stagingDir(migration), budgetMs);
+    return { ended: this.#guard.ended };
+  }
+
+  /** @param requireWanted throws when the freeze is not wanted any more */
+  async freeze(containers: readonly NodeContainer[], requireWanted: () => void): Promise<void> {
+    if (!this.#guard) throw new Error('nothing is frozen without a guard');
+    this.#signals = await freezeTogether(containers, this.#guard, requireWanted);
+    this.claim.write('signals', signalsFile(this.#signals));
+  }
+
+  /** What holds of the pod now. */
+  get fact(): SourceFact {
+    return sourceFact(this.claim.decision, this.#known.map(containerFact), () => hasOtherContainers(this.#podUid, this.#known));
+  }
+
+  /** Whether nothing is left of its processes. */
+  get isGone(): boolean {
+    return this.#known.every((container) => containerFact(container) === 'gone');
+  }
+
+  /** The signal by which somebody wants to stop a container, if one came since the freeze. */
+  get stopWanted(): string | undefined {
+    for (const container of this.#known) {
+      const signal = stopWanted(this.#signals, signalsOf(processesOf(container)), container.initPid);
+      if (signal !== undefined) return signal;
+    }
+    return undefined;
+  }
+
+  /** Has everything run again unless the source has committed. @throws Error naming what still stands */
+  async end(): Promise<FreezeEnd> {
+    const again = async (): Promise<FreezeEnd> => endFreeze(this.claim, stagingDir(this.claim.holder.migration));
+    // A guard that is dead, or could not do it, is followed by another. So is one that had ended before our last freeze.
+    const by = await (this.#guard?.abort() ?? again()).catch(again);
+    return by === 'thawed' && this.#known.some((container) => containerFact(container) === 'frozen') ? await again() : by;
+  }
+
+  /** All stays frozen. */
+  committed(): void {
+    this.#guard?.committed();
+  }
+}
+
+/** Those that the node has not, or not as containers of that pod, are known as gone. */
+async function knownContainers(ref: PodOnNode): Promise<KnownContainer[]> {
+  return await Promise.all(
+    ref.containers.map(async ({ name, id }) =>
+      findContainer(name, id, ref.uid).catch(() => ({ name, id: id.split('://')[1] ?? '', initPid: 0, cgroupPaths: { '': '/nowhere' } })),
+    ),
+  );
+}
