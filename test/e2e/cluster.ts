@@ -105,7 +105,7 @@ export async function leftovers(moved?: string): Promise<string[]> {
     return list.items.filter(isMeant).map(({ kind, metadata }) => `${side}: ${kind} ${metadata.name}`);
   });
   const files = nodes.map(async (node) => {
-    const common = 'ls -d /var/lib/kubectl-migrate* /run/criu.kdat; grep kubectl-migrate/wrapper /proc/self/mountinfo';
+    const common = 'ls -d /var/lib/kubectl-migrate* /run/kubectl-migrate /run/criu.kdat; grep kubectl-migrate/wrapper /proc/self/mountinfo';
     const { stdout } = await runOnNode(node, [
       'sh',
       '-c',

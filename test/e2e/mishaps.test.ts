@@ -48,7 +48,7 @@ async function holdRestored(): Promise<{ untilHeld: () => Promise<void>; letGo: 
 }
 
 const podNetwork = (cluster: string): string => clusters.find(({ name }) => name === cluster)?.podCidr ?? '';
-const whenDecided = (then: string): string => `until grep -q . ${nodeFolder}/migrations/*/decision; do :; done 2>/dev/null; ${then}`;
+const whenDecided = (then: string): string => `until grep -q . /run/kubectl-migrate/pods/*/*/decision; do :; done 2>/dev/null; ${then}`;
 
 /** While `work` runs, nothing gets from the one network to the other. */
 async function withoutPackets([from, to]: readonly [string, string], work: () => Promise<void>): Promise<void> {

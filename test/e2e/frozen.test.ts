@@ -1,0 +1,201 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, describe, expect, vi } from 'vitest';
+import { limitLink } from '../../bed/network.ts';
+import { nodeNamed } from '../../bed/layout.ts';
+import { runOnNode } from '../../bed/node.ts';
+import { recordedProcesses } from '../../bed/processes.ts';
+import type { Pod } from '../../src/kube/types.ts';
+import { deletePod, getPod, leftoversInTheEnd, migrate, mustKubectl, startMigration, type Running } from './cluster.ts';
+import { test } from './pod-test.ts';
+import { containerIdOf, podOf } from './pods.ts';
+import { collectTicks, expectOneCopy } from './ticks.ts';
+
+const ticks = await collectTicks();
+afterAll(ticks.stop);
+afterEach(async () => limitLink('none', '50ms'));
+
+const source = nodeNamed('home-1');
+const agents = 'pkill -9 -f "[a]gent.mjs serve"';
+const guards = 'pkill -9 -f "[k]ubectl-migrate/guard watch"';
+
+async function onSource(script: string): Promise<string> {
+  const { code, stdout, stderr } = await runOnNode(source, ['sh', '-euc', script]);
+  if (code !== 0) throw new Error(`"${script}" ended with ${code}: ${stderr}`);
+  return stdout.trim();
+}
+
+/** Two containers with some memory: to carry it takes long on a narrow link. */
+function beacons(name: string, megabytes = 24): Pod {
+  const containers = [ticks.beacon('main', { megabytes }), ticks.beacon('other', { periodMs: 20 })];
+  return podOf(name, [], { containers });
+}
+
+async function freezersOf({ metadata: { uid } }: Pod): Promise<string[]> {
+  const states = await onSource(`find /sys/fs/cgroup/freezer -path '*${uid}/*' -name freezer.state -exec cat {} + 2>/dev/null || true`);
+  return states.split('\n').filter(Boolean);
+}
+
+/** Starts a migration that will be frozen for a quarter of a minute, and waits until all containers stand still. */
+async function startFreeze(pod: Pod, ...flags: readonly string[]): Promise<Running> {
+  const running = await startMigration(pod.metadata.name, ...flags);
+  await running.sees('standby ...');
+  await limitLink('16mbit', '50ms');
+  await running.sees('checkpoint ...');
+  await vi.waitFor(async () => expect((await freezersOf(pod)).filter((state) => state === 'FROZEN').length).toBeGreaterThanOrEqual(2), {
+    timeout: 20_000,
+    interval: 50,
+  });
+  await delay(1_000); // CRIU has ended by then; it is the link that takes so long
+  expect((await freezersOf(pod)).filter((state) => state === 'FROZEN').length).toBeGreaterThanOrEqual(2);
+  return running;
+}
+
+/** How long the pod was silent at home when it ticked on, ms. */
+async function silence(pod: string): Promise<number> {
+  const last = ticks.of(pod).at(-1)?.receivedMs ?? 0;
+  await vi.waitFor(() => expect(ticks.of(pod).at(-1)?.receivedMs).toBeGreaterThan(last), { timeout: 30_000, interval: 20 });
+  return (ticks.of(pod).find(({ receivedMs }) => receivedMs > last)?.receivedMs ?? 0) - last;
+}
+
+/** What a command left that was killed; its agents are dead. */
+async function removeWhatIsLeft(): Promise<void> {
+  const ours = ['-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '--wait', '--timeout=90s'];
+  await mustKubectl('away', 'delete', 'shadowpods,secrets', ...ours);
+  await mustKubectl('home', 'delete', 'pods', ...ours);
+}
+
+describe('a frozen pod runs again', () => {
+  test('when command and source agent are dead, the API server silent, kubelet and runtime stopped and the link down', async ({
+    start,
+  }) => {
+    const pod = await start(beacons('deserted'));
+    const running = await startFreeze(pod);
+    const servers = (await recordedProcesses()).filter(({ name }) => name.endsWith('-apiserver'));
+    try {
+      for (const { pid } of servers) process.kill(pid, 'SIGSTOP');
+      await onSource('pkill -STOP -x kubelet; pkill -STOP -x containerd');
+      await limitLink('1kbit', '50ms');
+      running.child.kill('SIGKILL');
+      await onSource(agents);
+      expect(await silence('deserted')).toBeLessThan(12_000);
+    } finally {
+      await limitLink('none', '50ms');
+      for (const { pid } of servers) process.kill(pid, 'SIGCONT');
+      await onSource('pkill -CONT -x kubelet; pkill -CONT -x containerd');
+    }
+    await vi.waitFor(removeWhatIsLeft, { timeout: 120_000, interval: 2_000 });
+    await expectOneCopy(ticks, 'deserted', { sides: ['home'] });
+    // The claim and the tools of a dead agent stay until the next command comes to this node.
+    expect((await migrate('deserted')).code).toBe(0);
+    await expectOneCopy(ticks, 'deserted', { sides: ['home', 'away'] });
+    await deletePod('deserted');
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
+  test('by the next command, when its guard is dead as well', async ({ start }) => {
+    const pod = await start(beacons('unguarded'));
+    const running = await startFreeze(pod);
+    running.child.kill('SIGKILL');
+    await onSource(`${guards}; ${agents}`);
+    await delay(3_000);
+    expect((await freezersOf(pod)).filter((state) => state === 'FROZEN').length).toBeGreaterThanOrEqual(2);
+    await limitLink('none', '50ms');
+    await removeWhatIsLeft();
+    const { code, stderr } = await migrate('unguarded');
+    expect(code, stderr).toBe(0);
+    await expectOneCopy(ticks, 'unguarded', { sides: ['home', 'away'] });
+    await deletePod('unguarded');
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
+  test('though one of its containers was killed meanwhile, and that one is started again', async ({ start }) => {
+    const pod = await start(beacons('halved'));
+    const running = await startFreeze(pod);
+    await onSource(`runc --root /run/containerd/runc/k8s.io kill ${containerIdOf(pod, 'main')} KILL`);
+    const { code, stderr } = await running.result;
+    expect(code, stderr).toBe(1);
+    await expect.poll(async () => (await freezersOf(pod)).filter((state) => state !== 'THAWED'), { timeout: 10_000 }).toEqual([]);
+    // The one that was killed begins anew, as after any death; the other one goes on where it stood.
+    await vi.waitFor(
+      async () => {
+        const restarts = (await getPod('home', 'halved')).status?.containerStatuses?.map(({ name, restartCount }) => [name, restartCount]);
+        expect(restarts).toEqual(
+          expect.arrayContaining([
+            ['main', 1],
+            ['other', 0],
+          ]),
+        );
+      },
+      { timeout: 60_000, interval: 500 },
+    );
+    const others = ticks.of('halved').filter(({ container }) => container === 'other');
+    expect(new Set(others.map(({ boot }) => boot)).size).toBe(1);
+    expect(ticks.of('halved').filter(({ side }) => side === 'away')).toEqual([]);
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
+  test('when a process was stopped just before the freeze, and the command names it', async ({ start }) => {
+    await start(beacons('stopped'));
+    const running = await startMigration('stopped');
+    await running.sees('standby ...');
+    const child = await onSource(`pgrep -f '^beacon 24 ' | tail -1`);
+    await onSource(`kill -STOP ${child}`);
+    const { code, stderr } = await running.result;
+    await onSource(`kill -CONT ${child}`);
+    expect(code, stderr).toBe(1);
+    expect(stderr).toMatch(new RegExp(`error: .*process ${child} \\(beacon\\) is stopped`));
+    await expectOneCopy(ticks, 'stopped', { sides: ['home'] });
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
+  test('when somebody wants to stop it', async ({ start }) => {
+    const pod = await start(beacons('unwanted'));
+    const running = await startFreeze(pod);
+    const [child] = (await onSource(`pgrep -f '^beacon 24 ' | tail -1`)).split('\n');
+    await onSource(`kill -TERM ${child}`);
+    await limitLink('none', '50ms');
+    const { code, stderr } = await running.result;
+    expect(code, stderr).toBe(1);
+    expect(stderr).toMatch(/error: .*SIGTERM came while it stood still/);
+    expect(ticks.of('unwanted').filter(({ side }) => side === 'away')).toEqual([]);
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+});
+
+test('a second command for a pod is refused at once and disturbs nothing', async ({ start }) => {
+  const pod = await start(beacons('wanted-twice'));
+  const first = await startFreeze(pod);
+  const { code, stderr } = await migrate('wanted-twice');
+  expect(code, stderr).toBe(3);
+  expect(stderr).toMatch(/migration [0-9a-f]+ has been moving the pod to away since \d{4}-/);
+  await limitLink('none', '50ms');
+  const { code: moved, stderr: said } = await first.result;
+  expect(moved, said).toBe(0);
+  await expectOneCopy(ticks, 'wanted-twice', { sides: ['home', 'away'] });
+});
+
+test('not one tick comes from the source after the commit, of whatever process', async ({ start }) => {
+  const names = ['ended-a', 'ended-b', 'ended-c'];
+  for (const name of names) {
+    const containers = ['one', 'two'].map((container) => ticks.beacon(container, { isBusy: true, periodMs: 5 }));
+    await start(podOf(name, [], { containers }));
+    const running = await startMigration(name);
+    const { code, stderr } = await running.result;
+    expect(code, stderr).toBe(0);
+    await expectOneCopy(ticks, name, { sides: ['home', 'away'] });
+  }
+});
+
+test('a runtime that cannot kill leaves the source frozen until it is ended, and it does not run meanwhile', async ({ start }) => {
+  await start(beacons('unkillable', 4));
+  const runtime = await onSource('readlink -f "$(command -v runc)"');
+  const refusing = `#!/bin/sh\\ncase " $* " in *" kill "*) exit 1;; esac\\nexec ${runtime}.real "$@"\\n`;
+  await onSource(`mv ${runtime} ${runtime}.real; printf '${refusing}' > ${runtime}; chmod 755 ${runtime}`);
+  try {
+    const { code, stderr } = await migrate('unkillable');
+    expect(code, stderr).toBe(0);
+    await expectOneCopy(ticks, 'unkillable', { sides: ['home', 'away'] });
+  } finally {
+    await onSource(`mv ${runtime}.real ${runtime}`);
+  }
+});
