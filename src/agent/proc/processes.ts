@@ -58,9 +58,9 @@ function parentOf(pid: number): number | undefined {
 }
 
 /** Its threads; none when it ended while we looked. */
-export function tasksOf(pid: number): number[] {
+export function tasksOf(pid: number, proc = hostProc): number[] {
   try {
-    return readdirSync(`${hostProc}/${pid}/task`).map(Number);
+    return readdirSync(`${proc}/${pid}/task`).map(Number);
   } catch {
     return [];
   }

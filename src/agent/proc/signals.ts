@@ -11,9 +11,13 @@ export interface TaskSignals {
   readonly pending: bigint;
 }
 
-/** Of every thread of these processes; without those that ended while we looked. */
-export function signalsOf(processes: readonly number[]): TaskSignals[] {
-  return processes.flatMap((pid) => tasksOf(pid).flatMap((task) => signalsOfTask(pid, task) ?? []));
+/**
+ * Of every thread of these processes; without those that ended while we looked.
+ *
+ * @param proc where the node's /proc is mounted
+ */
+export function signalsOf(processes: readonly number[], proc = hostProc): TaskSignals[] {
+  return processes.flatMap((pid) => tasksOf(pid, proc).flatMap((task) => signalsOfTask(pid, task, proc) ?? []));
 }
 
 /** The file from which the source guard learns what a dump that ended badly may have left blocked (native/masks.c). */
@@ -52,23 +56,28 @@ const stops = new Map([
  * @param initPid its first process
  * @returns the signal's name
  */
-export function stopWanted(before: readonly TaskSignals[], now: readonly TaskSignals[], initPid: number): string | undefined {
+export function stopWanted(
+  before: readonly TaskSignals[],
+  now: readonly TaskSignals[],
+  initPid: number,
+  proc = hostProc,
+): string | undefined {
   const pendingBefore = new Map(before.map(({ task, pending }) => [task, pending]));
   for (const { pid, task, pending } of now) {
     const fresh = pending & ~(pendingBefore.get(task) ?? 0n);
-    const counted = pid === initPid && fresh !== 0n ? new Map([...ends, ...withoutTimers(pid)]) : ends;
+    const counted = pid === initPid && fresh !== 0n ? new Map([...ends, ...withoutTimers(pid, proc)]) : ends;
     for (const [signal, name] of counted) if ((fresh >> BigInt(signal - 1)) & 1n) return name;
   }
   return undefined;
 }
 
-function withoutTimers(pid: number): [number, string][] {
-  const timers = [...read(`${hostProc}/${pid}/timers`).matchAll(/^signal: (\d+)\//gm)].map(([, signal]) => Number(signal));
+function withoutTimers(pid: number, proc: string): [number, string][] {
+  const timers = [...read(`${proc}/${pid}/timers`).matchAll(/^signal: (\d+)\//gm)].map(([, signal]) => Number(signal));
   return [...stops].filter(([signal]) => !timers.includes(signal));
 }
 
-function signalsOfTask(pid: number, task: number): TaskSignals | undefined {
-  const status = read(`${hostProc}/${pid}/task/${task}/status`);
+function signalsOfTask(pid: number, task: number, proc: string): TaskSignals | undefined {
+  const status = read(`${proc}/${pid}/task/${task}/status`);
   const set = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\t([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0'}`);
   return status === '' ? undefined : { pid, task, blocked: set('SigBlk'), pending: set('SigPnd') | set('ShdPnd') };
 }
