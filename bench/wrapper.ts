@@ -26,7 +26,7 @@ export async function measureWrapper(): Promise<WrapperCost> {
     await mkdir(join(nodeDir, 'await'));
     await writeFile(join(nodeDir, 'await/demo_web-0'), '');
     await utimes(join(nodeDir, 'await/demo_web-0'), new Date(), new Date(Date.now() + 3_600_000));
-    await compileWrapper(join(scratch, 'runc'), nodeDir);
+    await compileWrapper(join(scratch, 'runc'), { nodeDir, runDir: join(scratch, 'run') });
     await copyFile((await buildNative()).noop, join(scratch, 'real'));
     await copyFile(join(scratch, 'real'), join(nodeDir, 'real/runc'));
     await writeFile(join(scratch, 'config.json'), configuration());

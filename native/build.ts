@@ -6,9 +6,26 @@ import { must } from '../build/run.ts';
 const folder = import.meta.dirname;
 const flags = ['-static', '-O2', '-s', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
 /** What the wrapper is made of, in this folder. */
-export const wrapperSources = ['wrapper.c', 'identify.c'];
+export const wrapperSources = [
+  'wrapper.c',
+  'call.c',
+  'create.c',
+  'identify.c',
+  'await.c',
+  'cover.c',
+  'held.c',
+  'decision.c',
+  'keeper.c',
+  'finish.c',
+  'tree.c',
+  'hook.c',
+  'agent.c',
+  'files.c',
+  'freezer.c',
+];
 /** What the source guard is made of. */
 export const guardSources = ['guard.c', 'dumps.c', 'masks.c', 'freezer.c'];
+const headers = ['wrapper.h', 'held.h', 'keeper.h', 'tree.h', 'guard.h', 'freezer.h'];
 const programs = ['host-exec', 'noop', 'tar'];
 
 export interface NativeBinaries {
@@ -23,9 +40,7 @@ export interface NativeBinaries {
 
 /** Compiles the static binaries that run on nodes, or takes them from the cache. @throws Error with the compiler's words */
 export async function buildNative(): Promise<NativeBinaries> {
-  const files = [...wrapperSources, 'wrapper.h', ...guardSources, 'guard.h', 'freezer.h', ...programs.map((name) => `${name}.c`)].map(
-    (name) => join(folder, name),
-  );
+  const files = [...wrapperSources, ...guardSources, ...headers, ...programs.map((name) => `${name}.c`)].map((name) => join(folder, name));
   const output = await cached('native', [...flags, ...(await contentsOf(files))], async (draft) => {
     await requirePackages(['musl-tools']);
     await must(['musl-gcc', ...flags, '-o', join(draft, 'wrapper'), ...wrapperSources], { cwd: folder });
@@ -36,8 +51,13 @@ export async function buildNative(): Promise<NativeBinaries> {
   return { wrapper, guard, hostExec, noop, tar } as NativeBinaries;
 }
 
-/** The wrapper as nodes get it, but with another folder than theirs. */
-export async function compileWrapper(output: string, nodeDir: string): Promise<void> {
+/** The wrapper as nodes get it, but with other folders than theirs. */
+export async function compileWrapper(output: string, folders: { readonly nodeDir: string; readonly runDir: string }): Promise<void> {
   await requirePackages(['musl-tools']);
-  await must(['musl-gcc', ...flags, `-DNODE_DIR="${nodeDir}"`, '-o', output, ...wrapperSources], { cwd: folder });
+  await must(['musl-gcc', ...flags, ...folderFlags(folders), '-o', output, ...wrapperSources], { cwd: folder });
+}
+
+/** For the compiler: a program's folders on a node, disk and tmpfs. */
+export function folderFlags({ nodeDir, runDir }: { readonly nodeDir: string; readonly runDir: string }): string[] {
+  return [`-DNODE_DIR="${nodeDir}"`, `-DRUN_DIR="${runDir}"`];
 }

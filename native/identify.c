@@ -73,26 +73,28 @@ static int scan(const char *at, const char *end, const struct wanted *wanted) {
   return 0;
 }
 
-int identify(const char *config, size_t length, struct container *out) {
-  struct container cri = {0}, crio = {0};
-  char type[64] = "", crio_type[64] = "";
-  const struct wanted wanted[] = {
+int identify(const char *config, size_t length, enum client client, struct container *out) {
+  struct container found = {0};
+  char type[64] = "";
+  const struct wanted containerd[] = {
       {"io.kubernetes.cri.container-type", type, sizeof type},
-      {"io.kubernetes.cri.sandbox-namespace", cri.namespace_, sizeof cri.namespace_},
-      {"io.kubernetes.cri.sandbox-name", cri.pod, sizeof cri.pod},
-      {"io.kubernetes.cri.sandbox-uid", cri.uid, sizeof cri.uid},
-      {"io.kubernetes.cri.container-name", cri.name, sizeof cri.name},
-      {"io.kubernetes.cri-o.ContainerType", crio_type, sizeof crio_type},
-      {"io.kubernetes.pod.namespace", crio.namespace_, sizeof crio.namespace_},
-      {"io.kubernetes.pod.name", crio.pod, sizeof crio.pod},
-      {"io.kubernetes.pod.uid", crio.uid, sizeof crio.uid},
-      {"io.kubernetes.container.name", crio.name, sizeof crio.name},
+      {"io.kubernetes.cri.sandbox-namespace", found.namespace_, sizeof found.namespace_},
+      {"io.kubernetes.cri.sandbox-name", found.pod, sizeof found.pod},
+      {"io.kubernetes.cri.sandbox-uid", found.uid, sizeof found.uid},
+      {"io.kubernetes.cri.container-name", found.name, sizeof found.name},
       {NULL, NULL, 0},
   };
-  if (!length || *config != '{' || !scan(config, config + length, wanted))
+  const struct wanted crio[] = {
+      {"io.kubernetes.cri-o.ContainerType", type, sizeof type},
+      {"io.kubernetes.pod.namespace", found.namespace_, sizeof found.namespace_},
+      {"io.kubernetes.pod.name", found.pod, sizeof found.pod},
+      {"io.kubernetes.pod.uid", found.uid, sizeof found.uid},
+      {"io.kubernetes.container.name", found.name, sizeof found.name},
+      {NULL, NULL, 0},
+  };
+  if (!length || *config != '{' || !scan(config, config + length, client == CONTAINERD ? containerd : crio))
     return 0;
-  int is_crio = !type[0] && crio_type[0];
-  *out = is_crio ? crio : cri;
-  out->is_container = !strcmp(is_crio ? crio_type : type, "container");
+  found.is_container = !strcmp(type, "container");
+  *out = found;
   return 1;
 }
