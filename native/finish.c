@@ -26,7 +26,7 @@ static void unmount_below(const char *folder, const char *prefix) {
 static void unmount_all(const struct keeper *k) {
   char path[PATH_SIZE];
   const char *work = getenv("KUBECTL_MIGRATE_WORK");
-  fill(path, sizeof path, "%s/%s", k->call->root ? k->call->root : "/run/runc", k->id);
+  fill(path, sizeof path, "%s/%s", k->restore.root ? k->restore.root : "/run/runc", k->id);
   unmount_below(path, "criu-root");
   if (work)
     unmount_below(work, ".criu.cgyard.");
@@ -55,7 +55,7 @@ const char *finish_kill(struct keeper *k) {
 static void run_update(const struct keeper *k, char *limits) {
   char *words[words_max + 1], *one;
   int count = 0;
-  for (; count < k->call->verb && count < words_max / 2; count++)
+  for (; count < k->restore.verb && count < words_max / 2; count++)
     words[count] = k->words[count];
   words[count++] = (char[]){"update"};
   while ((one = strsep(&limits, " ")) && count < words_max - 1)

@@ -144,8 +144,10 @@ static void start(struct keeper *k, char *plan) {
   sigemptyset(&child_ended);
   sigaddset(&child_ended, SIGCHLD);
   sigprocmask(SIG_BLOCK, &child_ended, NULL);
-  for (int i = 0; plan && i < words_max; i++)
-    k->words[i] = strsep(&plan, "\t");
+  for (; plan && k->restore.argc < words_max; k->restore.argc++)
+    k->words[k->restore.argc] = strsep(&plan, "\t");
+  k->restore.argv = k->words;
+  parse(&k->restore);
   k->runtime = k->words[0] ? fork() : -1;
   if (k->runtime)
     return;
@@ -197,7 +199,7 @@ static void use_no_streams(void) {
 }
 
 void keep(FILE *agent, const struct call *call, char *plan) {
-  struct keeper k = {.agent = fileno(agent), .changes = -1, .call = call, .id = call->id};
+  struct keeper k = {.agent = fileno(agent), .changes = -1, .id = call->id};
   setsid();
   for (long left = strtol(strsep(&plan, "\t"), NULL, 10); left > 0 && plan; left--)
     putenv(strsep(&plan, "\t"));

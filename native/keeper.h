@@ -9,8 +9,8 @@ enum { words_max = 512 };
 
 struct keeper {
   const char *held, *id;
-  const struct call *call;    // the `create`
   char *words[words_max + 1]; // of the restore
+  struct call restore;        // the same
   int agent, changes, is_agent_gone;
   pid_t runtime;
 };
