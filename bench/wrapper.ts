@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must } from '../build/run.ts';
@@ -25,10 +25,12 @@ export async function measureWrapper(): Promise<WrapperCost> {
     await mkdir(join(nodeDir, 'real'), { recursive: true });
     await mkdir(join(nodeDir, 'await'));
     await writeFile(join(nodeDir, 'await/demo_web-0'), '');
-    await utimes(join(nodeDir, 'await/demo_web-0'), new Date(), new Date(Date.now() + 3_600_000));
+    await mkdir(join(nodeDir, 'await/.demo_web-0'));
+    const uptimeSeconds = Number((await readFile('/proc/uptime', 'utf8')).split('.')[0]);
+    await writeFile(join(nodeDir, 'await/.demo_web-0/until'), String(uptimeSeconds + 3600));
     await compileWrapper(join(scratch, 'runc'), { nodeDir, runDir: join(scratch, 'run') });
     await copyFile((await buildNative()).noop, join(scratch, 'real'));
-    await copyFile(join(scratch, 'real'), join(nodeDir, 'real/runc'));
+    await copyFile(join(scratch, 'real'), join(nodeDir, 'real', join(scratch, 'runc').replaceAll('/', '%')));
     await writeFile(join(scratch, 'config.json'), configuration());
     const other = ['--root', '/run/containerd/runc/k8s.io', 'state', 'c0ffee'];
     const create = [

@@ -184,23 +184,21 @@ int uncover(const char *name) {
   return result;
 }
 
-static int own_path(char *path, size_t size) {
-  ssize_t length = readlink("/proc/self/exe", path, size - 1);
-  if (length <= 0)
-    return -1;
-  path[length] = 0;
-  char *mark = strstr(path, " (deleted)");
+static char own[PATH_MAX];
+
+void remember_own_path(void) {
+  ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+  own[length > 0 ? length : 0] = 0;
+  char *mark = strstr(own, " (deleted)");
   if (mark)
     *mark = 0;
-  return 0;
 }
 
 // Whoever has the lock just now looks after it as well.
 int uncover_self(void) {
-  char runtime[PATH_MAX];
   int lock = open(NODE_DIR "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600), result = -1;
-  if (lock >= 0 && !flock(lock, LOCK_EX | LOCK_NB) && !forget_fallen() && !own_path(runtime, sizeof runtime))
-    result = peel(runtime);
+  if (lock >= 0 && !flock(lock, LOCK_EX | LOCK_NB) && !forget_fallen())
+    result = peel(own);
   if (lock >= 0)
     close(lock);
   return result;
@@ -209,17 +207,15 @@ int uncover_self(void) {
 // When somebody has removed our folder from under us, and the copy of the runtime with it, the node gets its runtime back: only
 // the mount still keeps us then. When only the copy is gone it is made again, as an awaited pod is still to be refused.
 int real(char **argv) {
-  char runtime[PATH_MAX], path[PATH_MAX];
-  if (own_path(runtime, sizeof runtime)) {
-    perror("kubectl migrate: /proc/self/exe");
-    return 127;
-  }
-  copy_path(path, sizeof path, runtime);
+  char path[PATH_MAX];
+  copy_path(path, sizeof path, own);
   execv(path, argv);
-  if (errno == ENOENT && is_anybody_awaited() && !recover_copy(runtime))
-    execv(path, argv);
-  if (errno == ENOENT && !is_anybody_awaited() && !peel(runtime) && !is_same_file(runtime, "/proc/self/exe"))
-    execv(runtime, argv);
-  fprintf(stderr, "kubectl migrate: %s: %s\n", path, strerror(errno));
+  int error = errno;
+  if (error == ENOENT && is_anybody_awaited()) {
+    if (!recover_copy(own))
+      execv(path, argv);
+  } else if (error == ENOENT && !peel(own) && !is_same_file(own, "/proc/self/exe"))
+    execv(own, argv);
+  fprintf(stderr, "kubectl migrate: %s: %s\n", path, strerror(error));
   return 127;
 }

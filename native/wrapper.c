@@ -26,6 +26,7 @@ static void unmount_root(const struct call *call) {
 static int runtime(int argc, char **argv) {
   struct call call = {.argc = argc, .argv = argv};
   parse(&call);
+  remember_own_path();
   const char *verb = call.verb ? argv[call.verb] : "";
   int result = -1;
   if (!strcmp(verb, "create"))

@@ -59,6 +59,7 @@ int is_fenced(const char *uid, char *message, size_t size);
 // cover.c
 int cover(const char *runtime);
 int uncover(const char *runtime); // unless an entry stands
+void remember_own_path(void); // what we are mounted over; not to be asked any more once we have uncovered it
 int uncover_self(void);
 int real(char **argv); // does not return when all is well
 

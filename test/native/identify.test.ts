@@ -29,43 +29,48 @@ beforeAll(async () => {
 
 afterAll(async () => rm(folder, { recursive: true, force: true }));
 
+/** What each client writes, and where the program puts it. */
 const keys = {
-  'io.kubernetes.cri.container-type': 'type',
-  'io.kubernetes.cri.sandbox-namespace': 'namespace',
-  'io.kubernetes.cri.sandbox-name': 'pod',
-  'io.kubernetes.cri.sandbox-uid': 'uid',
-  'io.kubernetes.cri.container-name': 'name',
-  'io.kubernetes.cri-o.ContainerType': 'crioType',
-  'io.kubernetes.pod.namespace': 'crioNamespace',
-  'io.kubernetes.pod.name': 'crioPod',
-  'io.kubernetes.pod.uid': 'crioUid',
-  'io.kubernetes.container.name': 'crioName',
+  'containerd': {
+    'io.kubernetes.cri.container-type': 'type',
+    'io.kubernetes.cri.sandbox-namespace': 'namespace',
+    'io.kubernetes.cri.sandbox-name': 'pod',
+    'io.kubernetes.cri.sandbox-uid': 'uid',
+    'io.kubernetes.cri.container-name': 'name',
+  },
+  'cri-o': {
+    'io.kubernetes.cri-o.ContainerType': 'type',
+    'io.kubernetes.pod.namespace': 'namespace',
+    'io.kubernetes.pod.name': 'pod',
+    'io.kubernetes.pod.uid': 'uid',
+    'io.kubernetes.container.name': 'name',
+  },
 } as const;
+const clients = ['containerd', 'cri-o'] as const;
+type Client = (typeof clients)[number];
 
 /**
  * What the C program has to say of a configuration, by JavaScript's own reader. No name of Kubernetes holds anything that
- * an encoder escapes, or is as long as the room for it; with one that does, the file must not be taken for anybody's.
+ * an encoder escapes, or is as long as the room for it; with one that does, the file must not be taken for anybody's. What
+ * the other client would have written is a user's.
  */
-function expected(text: string): string {
+function expected(text: string, client: Client): string {
   const { annotations } = JSON.parse(text) as { annotations?: unknown };
   const given = (typeof annotations === 'object' && annotations !== null && !Array.isArray(annotations) ? annotations : {}) as Record<
     string,
     unknown
   >;
   const found: Record<string, string> = {};
-  for (const [key, name] of Object.entries(keys)) {
+  for (const [key, name] of Object.entries(keys[client])) {
     const value = Object.hasOwn(given, key) ? given[key] : '';
     found[name] = typeof value === 'string' ? value : '';
-    const room = name === 'type' || name === 'crioType' ? 64 : 254;
-    if (JSON.stringify(found[name]).includes('\\') || Buffer.byteLength(found[name]) >= room) return '-';
+    if (JSON.stringify(found[name]).includes('\\') || Buffer.byteLength(found[name]) >= (name === 'type' ? 64 : 254)) return '-';
   }
-  const isCrio = found['type'] === '' && found['crioType'] !== '';
-  const names = isCrio ? ['crioNamespace', 'crioPod', 'crioUid', 'crioName'] : ['namespace', 'pod', 'uid', 'name'];
-  const isContainer = (isCrio ? found['crioType'] : found['type']) === 'container' ? 1 : 0;
-  return `${isContainer} ${names.map((name) => `${Buffer.from(found[name] ?? '').toString('hex')} `).join('')}`;
+  const names = ['namespace', 'pod', 'uid', 'name'].map((name) => `${Buffer.from(found[name] ?? '').toString('hex')} `);
+  return `${found['type'] === 'container' ? 1 : 0} ${names.join('')}`;
 }
 
-async function identify(texts: readonly string[]): Promise<string[]> {
+async function identify(texts: readonly string[], client: Client = 'containerd'): Promise<string[]> {
   const input = Buffer.concat(
     texts.flatMap((text) => {
       const body = Buffer.from(text);
@@ -74,7 +79,7 @@ async function identify(texts: readonly string[]): Promise<string[]> {
       return [length, body];
     }),
   );
-  return (await must([program], { input })).split('\n').slice(0, -1);
+  return (await must([program, ...(client === 'cri-o' ? [client] : [])], { input })).split('\n').slice(0, -1);
 }
 
 const hostile = [
@@ -97,7 +102,7 @@ const hostile = [
 const anyText = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('container', 'sandbox', 'web-0', 'demo', '', ...hostile));
 const name = fc.constantFrom('container', 'sandbox', 'web-0', 'demo', 'main', '1234-abcd', '');
 const wanted = fc.tuple(
-  fc.constantFrom(...Object.keys(keys)),
+  fc.constantFrom(...clients.flatMap((client) => Object.keys(keys[client]))),
   fc.oneof({ weight: 20, arbitrary: name }, { weight: 1, arbitrary: anyText }),
 );
 const other = fc.tuple(anyText, fc.oneof({ weight: 5, arbitrary: anyText }, { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) }));
@@ -124,10 +129,10 @@ const config = fc
   .map(([value, indent]) => JSON.stringify(value, null, indent))
   .filter((text) => text.isWellFormed());
 
-test('reads 5,000 configurations as JavaScript does, whatever their users have put into them', async () => {
+test.each(clients)('reads 5,000 configurations of %s as JavaScript does, whatever their users have put into them', async (client) => {
   const texts = fc.sample(config, { numRuns: 5_000, seed: 1 });
-  const answers = await identify(texts);
-  const wrong = texts.filter((text, index) => answers[index] !== expected(text));
+  const answers = await identify(texts, client);
+  const wrong = texts.filter((text, index) => answers[index] !== expected(text, client));
   expect(wrong).toEqual([]);
   expect(answers.filter((answer) => answer.startsWith('1 ')).length).toBeGreaterThan(500);
 });
