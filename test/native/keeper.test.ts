@@ -1,10 +1,11 @@
 import { existsSync, linkSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { compileSpin, FreezerPod } from './freezer-pod.ts';
+import { must } from '../../build/run.ts';
+import { compileSpin, FreezerPod, hasFreezer } from './freezer-pod.ts';
 import { bootMs, WrapperNode } from './wrapper-node.ts';
 
 /**
@@ -21,6 +22,11 @@ echo $$ > "$BOX/cgroup.procs"
 setsid "$SPIN" "$COUNTS" &
 init=$!
 [ "$trial" != hang ] || exec sleep 1000
+if [ "$trial" = mounts ]; then
+  mkdir -p "$ROOT/c0ffee/criu-root" "$KUBECTL_MIGRATE_WORK/.criu.cgyard.Ab3dEf"
+  for folder in "$ROOT/c0ffee/criu-root" "$KUBECTL_MIGRATE_WORK/.criu.cgyard.Ab3dEf"; do mount -t tmpfs none "$folder"; done
+  exit 5
+fi
 for action in setup-namespaces post-setup-namespaces post-restore pre-resume; do
   CRTOOLS_SCRIPT_ACTION=$action CRTOOLS_INIT_PID=$init $HOOK || exit 7
 done
@@ -43,7 +49,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   await node.reset();
   await node.setRuntime(restorer);
-  pod = await FreezerPod.make(1, node.folder, join(node.folder, 'spin'));
+  pod = await FreezerPod.make(hasFreezer(1) ? 1 : 2, node.folder, join(node.folder, 'spin'));
   held = await node.hold('m1');
   onHook = (_action, socket) => socket.write('ok\n');
   lines = await node.awaitPod((line, socket) => {
@@ -51,7 +57,9 @@ beforeEach(async () => {
     if (verb === 'hook') onHook(subject, socket);
     if (verb !== 'create') return;
     const variables = Object.entries(variablesOf(subject)).map(([name, value]) => `${name}=${value}`);
-    socket.write(`restore\t${variables.length}\t${variables.join('\t')}\trunc\t--root\t/r\trestore\t--detach\t${subject}\n`);
+    socket.write(
+      `restore\t${variables.length}\t${variables.join('\t')}\trunc\t--root\t${node.folder}/root\trestore\t--detach\t${subject}\n`,
+    );
     setTimeout(() => socket.write('created\n'), 50);
   });
 });
@@ -73,6 +81,7 @@ function variablesOf(id: string): Record<string, string> {
     KUBECTL_MIGRATE_WORK: join(node.folder, 'work'),
     CALLS: join(node.folder, 'run/calls'),
     TRIAL: join(node.folder, 'run/trial'),
+    ROOT: join(node.folder, 'root'),
     SPIN: join(node.folder, 'spin'),
     COUNTS: pod.countsOf(id),
     BOX: pod.folderOf(id),
@@ -138,7 +147,10 @@ test('what is restored stands still, with nobody of the restore among it, until 
   await expectRunning(['c0ffee'], counts);
   await expect.poll(() => done('c0ffee')).toBe('done\tc0ffee\tgo\t');
   const calls = (await readFile(join(node.folder, 'run/calls'), 'utf8')).trim().split('\n');
-  expect(calls).toEqual(['--root /r restore --detach c0ffee', `--root /r update --cpu-quota 10000 --pids-limit 5 c0ffee`]);
+  expect(calls).toEqual([
+    `--root ${node.folder}/root restore --detach c0ffee`,
+    `--root ${node.folder}/root update --cpu-quota 10000 --pids-limit 5 c0ffee`,
+  ]);
   expect(existsSync(join(node.runDir, 'held/by-id/c0ffee'))).toBe(false);
 });
 
@@ -149,9 +161,9 @@ test('a limit that cannot be set again is told', async () => {
   await expect.poll(() => done('c0ffee')).toBe('done\tc0ffee\tgo\tits limits could not be set again: exit code 4');
 });
 
-test('when the agent is dead and its lease is over, all dies where it stands', async () => {
+test.each(['dead', 'stopped'])('when the agent is %s and its lease is over, all dies where it stands', async (state) => {
   const counts = await holdAll(ids);
-  node.silence();
+  if (state === 'dead') node.silence();
   await delay(600);
   expect(pod.members('c0ffee')).toHaveLength(2);
   writeFileSync(join(held, 'deadline'), String(bootMs() - 1));
@@ -251,4 +263,26 @@ test('in a pod with one PID namespace the keeper takes CRIU out of the cgroup', 
   expect(pod.members('c0ffee')).toHaveLength(2);
   decide('go');
   await expectRunning(['c0ffee'], counts);
+});
+
+test('what a runtime and a CRIU that ended badly left mounted is taken away', async () => {
+  await writeFile(join(node.folder, 'run/trial'), 'trial=mounts\n');
+  await create('c0ffee');
+  await expect.poll(() => exited('c0ffee'), { timeout: 10_000 }).toBe('exited\tc0ffee\t5');
+  const left = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(node.folder));
+  for (const line of left) await must(['umount', '-l', line.split(' ')[4] ?? '']);
+  expect(left).toEqual([]);
+  expect(pod.members('c0ffee')).toEqual([]);
+});
+
+test('a pod one of whose keepers was killed can still be ended as a whole', async () => {
+  const counts = await holdAll(ids);
+  const [init = 0] = pod.members('c0ffee');
+  const keeper = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${init}/status`, 'utf8'))?.[1];
+  process.kill(Number(keeper), 'SIGKILL');
+  expect((await node.call(['kill', 'c0ffee', 'KILL'])).code).toBe(0);
+  await expectDead(ids, counts);
+  await rm(join(held, 'c0ffee.keeper'));
 });
