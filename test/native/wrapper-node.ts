@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cached, contentsOf } from '../../build/cache.ts';
 import { must, type RunResult } from '../../build/run.ts';
 import { folderFlags, wrapperSources } from '../../native/build.ts';
 
@@ -49,9 +50,10 @@ export class WrapperNode {
 
   /** @throws Error with the compiler's words */
   static async make(flags: readonly string[] = strictFlags): Promise<WrapperNode> {
-    const node = new WrapperNode(await mkdtemp(join(tmpdir(), 'wrapper-')));
-    const sources = wrapperSources.map((name) => join(native, name));
-    await must(['gcc', ...flags, ...folderFlags(node), '-o', join(node.folder, 'runc'), ...sources]);
+    const program = await readFile(await compile(flags), 'latin1');
+    const node = new WrapperNode(await mkdtemp(placeholder.slice(0, -6)));
+    // Compiled once for all tests: the folders in it are as long as ours.
+    await writeFile(join(node.folder, 'runc'), program.replaceAll(placeholder, node.folder), { encoding: 'latin1', mode: 0o755 });
     await symlink(join(node.folder, 'runc'), join(node.folder, 'hook'));
     return node;
   }
@@ -178,6 +180,18 @@ export class WrapperNode {
     writeFileSync(join(held, 'deadline'), `${bootMs() + leaseMs}`);
     return held;
   }
+}
+
+const placeholder = join(tmpdir(), 'wrapper-XXXXXX');
+
+async function compile(flags: readonly string[]): Promise<string> {
+  const sources = wrapperSources.map((name) => join(native, name));
+  const headers = (await readdir(native)).filter((name) => name.endsWith('.h')).map((name) => join(native, name));
+  const options = [...flags, ...folderFlags({ nodeDir: join(placeholder, 'node'), runDir: join(placeholder, 'run') })];
+  const output = await cached('test-wrapper', [...options, ...(await contentsOf([...sources, ...headers]))], async (draft) => {
+    await must(['gcc', ...options, '-o', join(draft, 'runc'), ...sources]);
+  });
+  return join(output, 'runc');
 }
 
 /** Milliseconds since boot, as the kernel counts for everybody on this machine. */
