@@ -12,7 +12,8 @@ import { must } from '../../build/run.ts';
 import type { MigrationReport } from '../../src/migration/contract.ts';
 import type { ShadowPod } from '../../src/liqo/forge-shadow-pod.ts';
 import { deletePod, getPod, leftoversInTheEnd, migrate, mustKubectl, startPod } from './cluster.ts';
-import { containerOf, podOf } from './pods.ts';
+import { podOf } from './pods.ts';
+import { collectTicks } from './ticks.ts';
 import { expectRunsOn } from './untouched.ts';
 
 /** What each cluster's registry has: the same name and tag, and another image under it. */
@@ -78,7 +79,9 @@ async function variantOf(base: string, author: string, folder: string): Promise<
   return (await put({ ...manifest, config: { ...manifest.config, ...changed } })).digest;
 }
 
-const pulled = podOf('pulled', [], { containers: [containerOf('main', ['ticker', '4', '20'], { image })] });
+const ticks = await collectTicks();
+afterAll(ticks.stop);
+const pulled = podOf('pulled', [], { containers: [ticks.beacon('main', {}, { image })] });
 
 test('a tag that is another image at the peer gives way to the digest that the source runs', async () => {
   await tag('away', other);
@@ -112,10 +115,11 @@ test('a tag that the peer does not have gives way too; the same tag stays as its
 test('an image that the peer cannot have at all is refused, and nothing is left', async () => {
   await tag('away', other);
   await rm(blobOf(folderOf('away'), ours));
+  ticks.forget('pulled');
   const original = await startPod(pulled);
   const { code, stderr } = await migrate('pulled');
   expect(stderr).toMatch(new RegExp(`error: pod demo/pulled cannot be moved: .*${ours}`));
   expect(code).toBe(3);
   expect(await leftoversInTheEnd('pulled')).toEqual([]);
-  await expectRunsOn(original);
+  await expectRunsOn(original, ticks);
 });

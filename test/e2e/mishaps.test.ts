@@ -1,78 +1,34 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { insideBed } from '../../bed/bed.ts';
-import { clusters, nodeNamed, nodes } from '../../bed/layout.ts';
-import { runOnNode } from '../../bed/node.ts';
+import { nodeNamed } from '../../bed/layout.ts';
 import { recordedProcesses } from '../../bed/processes.ts';
 import { run } from '../../build/run.ts';
-import { expectRunsOn, expectUntouched } from './untouched.ts';
-import {
-  deletePod,
-  followLogs,
-  getPod,
-  kubectl,
-  leftoversInTheEnd,
-  logs,
-  mustKubectl,
-  startMigration,
-  startPod,
-  type Running,
-} from './cluster.ts';
-import { test } from './pod-test.ts';
-import { podOf } from './pods.ts';
-import { breaksIn, stepsIn } from './steps.ts';
 import type { KubeObject, Pod } from '../../src/kube/types.ts';
+import { faultsIn } from '../ticks/one-copy.ts';
+import { deletePod, followLogs, getPod, leftoversInTheEnd, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
+import { holdRestored, killAgent, killSourceAgentWhenDecided, onNode, withoutPackets } from './faults.ts';
+import { expectMoved } from './moved.ts';
+import { heardTest } from './pod-test.ts';
+import { podOf } from './pods.ts';
+import { collectTicks, expectOneCopy, provesFreshStartIsSeen } from './ticks.ts';
+import { expectRunsOn, expectUntouched } from './untouched.ts';
 
-const targets = nodes.filter(({ cluster }) => cluster === 'away');
-const nodeFolder = '/var/lib/kubectl-migrate';
+const ticks = await collectTicks();
+afterAll(ticks.stop);
 
-async function onTargets(script: string, input = ''): Promise<string> {
-  const command = ['sh', '-c', `cd ${nodeFolder} 2>/dev/null || exit 0; ${script}`];
-  const results = await Promise.all(targets.map(async (node) => runOnNode(node, command, { input })));
-  return results.map(({ stdout }) => stdout).join('');
-}
-
-const killAgents = 'pkill -9 -f "agent.mjs serve"';
-
-/** From now on a restored container stops just before it would run, until `let go`. */
-async function holdRestored(): Promise<{ untilHeld: () => Promise<void>; letGo: () => Promise<void> }> {
-  const wait = `case $CRTOOLS_SCRIPT_ACTION in pre-resume) touch ${nodeFolder}/is-held; while [ -e ${nodeFolder}/hold ]; do sleep 0.05; done;; esac`;
-  const script = `#!/bin/sh\nPATH=/usr/bin:/bin\n${wait}\nexec ${nodeFolder}/behind/hook\n`;
-  await onTargets('touch hold; mkdir -p behind; mv hook behind/hook; cat > hook; chmod 755 hook', script);
-  return {
-    untilHeld: async () =>
-      expect.poll(async () => onTargets('ls is-held 2>/dev/null'), { timeout: 60_000, interval: 100 }).toContain('is-held'),
-    letGo: async () => void (await onTargets('rm -f hold')),
-  };
-}
-
-const podNetwork = (cluster: string): string => clusters.find(({ name }) => name === cluster)?.podCidr ?? '';
-const whenDecided = (then: string): string => `until grep -q . /run/kubectl-migrate/pods/*/*/decision; do :; done 2>/dev/null; ${then}`;
-
-/** While `work` runs, nothing gets from the one network to the other. */
-async function withoutPackets([from, to]: readonly [string, string], work: () => Promise<void>): Promise<void> {
-  const rule = ['FORWARD', '-s', from, '-d', to, '-j', 'DROP'];
-  await runOnNode(nodeNamed('home-1'), ['iptables', '-I', ...rule]);
-  try {
-    await work();
-  } finally {
-    await runOnNode(nodeNamed('home-1'), ['iptables', '-D', ...rule]);
-  }
-}
-
-async function expectMoved(name: string, old: Awaited<ReturnType<typeof followLogs>>): Promise<void> {
-  expect((await getPod('home', name)).spec.nodeName).toBe('away');
-  await old.end;
-  expect(breaksIn([...stepsIn(old.text()), ...stepsIn(await logs('home', name))])).toEqual([]);
-}
+const test = heardTest(ticks);
+const heardPod = (name: string, megabytes = 16): Pod => podOf(name, [], { containers: [ticks.beacon('main', { megabytes })] });
 
 describe('before the commit the source runs on, and nothing is left', () => {
   // One pod for all: it is the same one after each.
   let original: Pod;
   beforeAll(async () => {
-    original = await startPod(podOf('steady', ['ticker', '64', '20']));
+    original = await startPod(heardPod('steady', 64));
+    await provesFreshStartIsSeen(ticks, original);
   });
+  beforeEach(() => ticks.forget('steady'));
   afterAll(async () => deletePod('steady'));
 
   async function expectRolledBack(running: Running, reason: RegExp): Promise<void> {
@@ -81,7 +37,7 @@ describe('before the commit the source runs on, and nothing is left', () => {
     expect(errors.join()).toMatch(reason);
     expect(errors).toHaveLength(1);
     expect(code).toBe(1);
-    await expectUntouched(original);
+    await expectUntouched(original, ticks);
   }
 
   test('when the agents cannot be started', async () => {
@@ -92,7 +48,7 @@ describe('before the commit the source runs on, and nothing is left', () => {
   test('when the target agent dies while the peer makes the pod', async () => {
     const running = await startMigration('steady');
     await running.sees('standby ...');
-    await onTargets(killAgents);
+    await killAgent('away');
     await expectRolledBack(running, /agent/);
   });
 
@@ -101,7 +57,7 @@ describe('before the commit the source runs on, and nothing is left', () => {
     await running.sees('standby ...');
     const hold = await holdRestored();
     await hold.untilHeld();
-    await onTargets(killAgents);
+    await killAgent('away');
     await hold.letGo();
     await expectRolledBack(running, /connection to the target's agent was lost/);
   });
@@ -123,8 +79,8 @@ describe('before the commit the source runs on, and nothing is left', () => {
     await running.sees('standby ...');
     const hold = await holdRestored();
     await hold.untilHeld();
-    await withoutPackets([podNetwork('home'), podNetwork('away')], async () =>
-      withoutPackets([podNetwork('away'), podNetwork('home')], async () => {
+    await withoutPackets(['home', 'away'], async () =>
+      withoutPackets(['away', 'home'], async () => {
         await hold.letGo();
         await expectRolledBack(running, /connection to the target's agent was lost: nothing came from the other agent/);
       }),
@@ -136,15 +92,15 @@ describe('before the commit the source runs on, and nothing is left', () => {
     await running.sees('standby ...');
     const hold = await holdRestored();
     await hold.untilHeld();
-    await withoutPackets([podNetwork('home'), podNetwork('away')], async () => {
+    await withoutPackets(['home', 'away'], async () => {
       await hold.letGo();
-      await runOnNode(nodeNamed('home-1'), ['sh', '-c', whenDecided(killAgents)]);
+      await killSourceAgentWhenDecided();
       await expectRolledBack(running, /the agent in \S+-source ended the conversation/);
     });
   });
 
-  test('when the pod begins to be deleted', async ({ start }) => {
-    await start(podOf('ending', ['ticker', '16', '20']));
+  test('when the pod begins to be deleted', async ({ startSeen }) => {
+    await startSeen(heardPod('ending'));
     const running = await startMigration('ending');
     await running.sees('precopy ...');
     await mustKubectl('home', 'delete', 'pod', 'ending', '--grace-period=20', '--wait=false');
@@ -152,13 +108,29 @@ describe('before the commit the source runs on, and nothing is left', () => {
     expect(stderr).toMatch(/error: pod demo\/ending in cluster home (began to be|was) deleted while its move was prepared/);
     expect(code).toBe(1);
     expect(await leftoversInTheEnd()).toEqual([]);
-    expect((await kubectl('away', 'get', 'pods,shadowpods', '-o', 'name')).stdout).not.toContain('ending');
+    expect(await mustKubectl('away', 'get', 'pods,shadowpods', '-o', 'name')).not.toContain('ending');
+    expect(faultsIn(ticks.of('ending'), { sides: ['home'] })).toEqual([]);
   });
 });
 
 describe('after the commit the pod moves', () => {
-  test('with labels and annotations that were changed meanwhile', async ({ start }) => {
-    await start(podOf('relabelled', ['ticker', '16', '20']));
+  test('and not before it, however long all of it stands restored', async ({ startSeen }) => {
+    await startSeen(heardPod('late'));
+    const old = await followLogs('late');
+    const running = await startMigration('late');
+    await running.sees('standby ...');
+    const hold = await holdRestored();
+    await hold.untilHeld();
+    await delay(2_000);
+    const commitMs = Date.now();
+    await hold.letGo();
+    expect(await running.result).toMatchObject({ code: 0 });
+    await expectOneCopy(ticks, 'late', { sides: ['home', 'away'], commitMs });
+    await expectMoved('late', old, ticks);
+  });
+
+  test('with labels and annotations that were changed meanwhile', async ({ startSeen }) => {
+    await startSeen(heardPod('relabelled'));
     await mustKubectl('home', 'label', 'pod', 'relabelled', 'old=1');
     const running = await startMigration('relabelled');
     // At once, and early enough: the object is read for the last time when the frozen part is over.
@@ -186,8 +158,8 @@ describe('after the commit the pod moves', () => {
     expect(shadow.metadata.labels).not.toHaveProperty('old');
   });
 
-  test('though the API servers of both clusters do not answer for some seconds, and its user wants to stop', async ({ start }) => {
-    await start(podOf('silent', ['ticker', '16', '20']));
+  test('though the API servers of both clusters do not answer for some seconds, and its user wants to stop', async ({ startSeen }) => {
+    await startSeen(heardPod('silent'));
     const old = await followLogs('silent');
     const running = await startMigration('silent');
     const servers = (await recordedProcesses()).filter(({ name }) => name.endsWith('-apiserver'));
@@ -197,26 +169,26 @@ describe('after the commit the pod moves', () => {
     running.child.kill('SIGINT');
     setTimeout(() => servers.forEach(({ pid }) => process.kill(pid, 'SIGCONT')), 4_000);
     expect((await running.result).code).toBe(0);
-    await expectMoved('silent', old);
+    await expectMoved('silent', old, ticks);
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 
-  test('or, when the source agent dies in the moment of the commit, runs on where it was', async ({ start }) => {
-    const original = await start(podOf('committed', ['ticker', '16', '20']));
+  test('or, when the source agent dies in the moment of the commit, runs on where it was', async ({ startSeen }) => {
+    const original = await startSeen(heardPod('committed'));
     const old = await followLogs('committed');
     const running = await startMigration('committed');
     await running.sees('standby ...');
-    const kill = runOnNode(nodeNamed('home-1'), ['sh', '-c', whenDecided(killAgents)]);
+    const kill = killSourceAgentWhenDecided();
     const { code, stderr } = await running.result;
     await kill;
     expect(code, stderr).toBe(stderr.includes('error: ') ? 1 : 0);
-    if (code === 0) await expectMoved('committed', old);
-    else await expectRunsOn(original);
+    if (code === 0) await expectMoved('committed', old, ticks);
+    else await expectRunsOn(original, ticks);
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 
-  test('though the virtual kubelet hears of the new object long after it could hear of anything at the peer', async ({ start }) => {
-    await start(podOf('unheard', ['ticker', '16', '20']));
+  test('though the virtual kubelet hears of the new object long after it could hear of anything at the peer', async ({ startSeen }) => {
+    await startSeen(heardPod('unheard'));
     const old = await followLogs('unheard');
     const home = nodeNamed('home-1');
     const virtualKubelet = (
@@ -231,42 +203,42 @@ describe('after the commit the pod moves', () => {
         'jsonpath={.items[*].status.podIP}',
       )
     ).trim();
-    const silence = ['OUTPUT', '-d', virtualKubelet, '-p', 'tcp', '--sport', '6443', '-j', 'DROP'];
+    const silence = `OUTPUT -d ${virtualKubelet} -p tcp --sport 6443 -j DROP`;
     const running = await startMigration('unheard');
     await running.sees('checkpoint ...');
-    await runOnNode(home, ['iptables', '-I', ...silence]);
+    await onNode(home, `iptables -I ${silence}`);
     try {
       await running.sees('cutover ...');
       await delay(4_000);
     } finally {
-      await runOnNode(home, ['iptables', '-D', ...silence]);
+      await onNode(home, `iptables -D ${silence}`);
     }
     expect(await running.result).toMatchObject({ code: 0 });
-    await expectMoved('unheard', old);
+    await expectMoved('unheard', old, ticks);
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 
-  test('though the target agent dies when all runs there, and cannot clean up', async ({ start }) => {
-    await start(podOf('unswept', ['ticker', '16', '20']));
+  test('though the target agent dies when all runs there, and cannot clean up', async ({ startSeen }) => {
+    await startSeen(heardPod('unswept'));
     const old = await followLogs('unswept');
     const running = await startMigration('unswept');
     const servers = (await recordedProcesses()).filter(({ name }) => name.endsWith('-apiserver'));
     await running.sees('cutover ...');
     for (const { pid } of servers) process.kill(pid, 'SIGSTOP');
     try {
-      await onTargets(killAgents);
+      await killAgent('away');
     } finally {
       for (const { pid } of servers) process.kill(pid, 'SIGCONT');
     }
     const { code, stdout, stderr } = await running.result;
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('is left') as string });
     expect(stdout).toContain('migrated');
-    await expectMoved('unswept', old);
+    await expectMoved('unswept', old, ticks);
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 
-  test('and when its new object is not taken, the command tells how things stand and how to finish, which works', async ({ start }) => {
-    await start(podOf('unmade', ['ticker', '16', '20']));
+  test('and when its new object is not taken, the command tells how things stand and how to finish, which works', async ({ startSeen }) => {
+    await startSeen(heardPod('unmade'));
     const old = await followLogs('unmade');
     const running = await startMigration('unmade');
     await running.sees('standby ...');
@@ -285,7 +257,7 @@ describe('after the commit the pod moves', () => {
     const inside = await insideBed(['bash', '-ec', commands.join('\n')]);
     expect(await run(inside.command, { env: inside.env })).toMatchObject({ code: 0 });
     await rm(/create -f (\S+)/.exec(stderr)?.[1] ?? '');
-    await expectMoved('unmade', old);
+    await expectMoved('unmade', old, ticks);
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 });

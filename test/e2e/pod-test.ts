@@ -1,9 +1,14 @@
-import { test as plainTest } from 'vitest';
+import { test as plainTest, type TestAPI } from 'vitest';
 import type { Pod } from '../../src/kube/types.ts';
 import { mustKubectl, startPod } from './cluster.ts';
+import { provesFreshStartIsSeen, type Ticks } from './ticks.ts';
+
+interface Pods {
+  readonly start: (pod: Pod) => Promise<Pod>;
+}
 
 /** A test that has pods of its own, under names that no other test uses: nobody waits until they are gone. */
-export const test = plainTest.extend<{ start: (pod: Pod) => Promise<Pod> }>({
+export const test = plainTest.extend<Pods>({
   // eslint-disable-next-line no-empty-pattern -- the runner reads from the pattern what a fixture needs
   start: async ({}, use) => {
     const made: string[] = [];
@@ -14,3 +19,16 @@ export const test = plainTest.extend<{ start: (pod: Pod) => Promise<Pod> }>({
     if (made.length > 0) await mustKubectl('home', 'delete', 'pods', ...made, '--grace-period=1', '--ignore-not-found', '--wait=false');
   },
 });
+
+/** The same for pods of beacons, of which a second copy would be heard: that is shown before anything is done to them. */
+export function heardTest(ticks: Ticks): TestAPI<Pods & { readonly startSeen: Pods['start'] }> {
+  return test.extend<{ startSeen: Pods['start'] }>({
+    startSeen: async ({ start }, use) => {
+      await use(async (pod) => {
+        const original = await start(pod);
+        await provesFreshStartIsSeen(ticks, original);
+        return original;
+      });
+    },
+  });
+}

@@ -20,8 +20,8 @@ export interface Ticks {
   readonly beacon: (name: string, beacon?: Beacon, extra?: Partial<Container>) => Container;
   /** All ticks of the pods of that name, in the order of their arrival. @throws Error when the collector has lost some */
   readonly of: (pod: string) => readonly Tick[];
-  /** Forgets those of a copy that a test has made itself. */
-  readonly forget: (pod: string, address: string) => void;
+  /** Forgets all until now, or those of a copy that a test has made itself. */
+  readonly forget: (pod: string, address?: string) => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -51,7 +51,8 @@ export async function collectTicks(): Promise<Ticks> {
       if (failures.length > 0) throw failures[0];
       return [...(heard.get(pod) ?? [])];
     },
-    forget: (pod, address) => void heard.set(pod, heard.get(pod)?.filter((tick) => tick.address !== address) ?? []),
+    forget: (pod, address) =>
+      void heard.set(pod, address === undefined ? [] : (heard.get(pod) ?? []).filter((tick) => tick.address !== address)),
     stop: collector.stop,
   };
 }
@@ -87,20 +88,22 @@ export async function provesFreshStartIsSeen(ticks: Ticks, { metadata: { name },
     spec: { terminationGracePeriodSeconds: 1, containers },
   };
   const heard = (side: Side): Tick[] => ticks.of(name).filter((tick) => tick.side === side);
-  const boots = new Set(heard('home').map(({ boot }) => boot));
-  expect(boots.size).toBe(containers.length);
-  await mustIn(['kubectl', '--context', 'away', 'create', '-f', '-'], { input: JSON.stringify(copy) });
-  try {
-    await vi.waitFor(
+  const untilAllHeard = async (side: Side, andThen: () => void): Promise<void> =>
+    vi.waitFor(
       () => {
-        expect(new Set(heard('away').map(streamOf)).size).toBe(2 * containers.length);
-        const faults = faultsIn(ticks.of(name), { sides: ['home'] });
-        expect(faults).toContainEqual(expect.stringContaining('two copies at once'));
-        expect(faults).toContainEqual(expect.stringContaining('started afresh at away'));
+        expect(new Set(heard(side).map(streamOf)).size).toBe(2 * containers.length);
+        andThen();
       },
       { timeout: 60_000, interval: 100 },
     );
-    expect(heard('away').filter(({ boot }) => boots.has(boot))).toEqual([]);
+  await untilAllHeard('home', () => undefined);
+  await mustIn(['kubectl', '--context', 'away', 'create', '-f', '-'], { input: JSON.stringify(copy) });
+  try {
+    await untilAllHeard('away', () => {
+      const faults = faultsIn(ticks.of(name), { sides: ['home'] });
+      expect(faults).toContainEqual(expect.stringContaining('two copies at once'));
+      expect(faults).toContainEqual(expect.stringContaining('started afresh at away'));
+    });
   } finally {
     await mustKubectl('away', 'delete', 'pod', name, '--grace-period=1', '--wait', '--timeout=60s');
     for (const { address } of heard('away')) ticks.forget(name, address);
