@@ -127,15 +127,15 @@ test('down leaves nothing at all, not even a pod that stands frozen', async () =
   expect(await leftovers()).toEqual([]);
 });
 
-/** Everything on this machine that carries the bed's name. */
+/** Everything on this machine that carries the bed's name, and not that of another bed beside it. */
 async function leftovers(): Promise<string[]> {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .filter((line) => line.includes(stateDir));
+    .filter((line) => line.includes(`${stateDir}/`));
   const cgroups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' }).filter((path) =>
     path.split('/').at(-1)?.startsWith(`${prefix}-`),
   );
-  const processes = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandLine(pid).includes(stateDir));
+  const processes = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandLine(pid).includes(`${stateDir}/`));
   return [
     ...(await networkNamespaces()),
     ...mounts,

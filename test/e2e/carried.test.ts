@@ -41,7 +41,7 @@ describe('a pod of one container, moved once', () => {
     const pod = podOf('one', ['ticker', '32', '5'], { tolerations: [{ key: 'edge', operator: 'Exists' }] });
     original = await startPod({ ...pod, metadata: { ...pod.metadata, labels: { app: 'one', tier: 'x' }, annotations: { note: 'kept' } } });
     const followed = await followLogs('one');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await vi.waitFor(() => expect(stepsIn(followed.text()).length).toBeGreaterThan(50), 20_000);
     const { code, stdout, stderr } = await migrate('one', '--events', '--timeline', picture);
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
     events = stdout
@@ -135,7 +135,7 @@ describe('a pod of one container, moved once', () => {
   test('takes everything at the peer with it when it is deleted at home', async () => {
     await deletePod('one');
     await expect
-      .poll(async () => (await kubectl('away', 'get', 'pods,shadowpods,secrets', '-o', 'name')).stdout.match(/\bone\b/g), {
+      .poll(async () => (await mustKubectl('away', 'get', 'pods,shadowpods,secrets', '-o', 'name')).match(/\bone\b/g), {
         timeout: 60_000,
         interval: 500,
       })

@@ -105,12 +105,15 @@ export async function leftovers(moved?: string): Promise<string[]> {
     return list.items.filter(isMeant).map(({ kind, metadata }) => `${side}: ${kind} ${metadata.name}`);
   });
   const files = nodes.map(async (node) => {
-    const common = 'ls -d /var/lib/kubectl-migrate* /run/kubectl-migrate /run/criu.kdat; grep kubectl-migrate/wrapper /proc/self/mountinfo';
-    const { stdout } = await runOnNode(node, [
+    const ours =
+      moved === undefined ? '/var/lib/kubectl-migrate* /run/kubectl-migrate* /run/criu.kdat' : `/var/lib/kubectl-migrate/await/*_${moved}`;
+    const covers = moved === undefined ? 'grep /var/lib/kubectl-migrate/ /proc/self/mountinfo || [ $? = 1 ]' : '';
+    const { code, stdout, stderr } = await runOnNode(node, [
       'sh',
-      '-c',
-      moved === undefined ? common : `ls -d /var/lib/kubectl-migrate/await/*_${moved}`,
+      '-euc',
+      `for path in ${ours}; do [ ! -e "$path" ] || echo "$path"; done; ${covers}`,
     ]);
+    if (code !== 0) throw new Error(`cannot look what is left on ${node.name}: ${stderr}`);
     return stdout
       .split('\n')
       .filter(Boolean)

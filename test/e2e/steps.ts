@@ -11,8 +11,9 @@ export function stepsIn(text: string): Step[] {
   }));
 }
 
-/** Where a list of steps is not one after the other: `7 after 5`. Empty when no step is missing or doubled. */
+/** Where a list of steps is not one after the other: `7 after 5`. Empty when there are some and none is missing or doubled. */
 export function breaksIn(steps: readonly Step[]): string[] {
+  if (steps.length === 0) return ['no step at all'];
   return steps.slice(1).flatMap(({ number }, index) => {
     const before = steps[index]?.number ?? 0;
     return number === before + 1 ? [] : [`${number} after ${before}`];
