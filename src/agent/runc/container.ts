@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { onHost } from '../node/host.ts';
 
@@ -91,16 +91,4 @@ export function podVolumesDir(spec: RuntimeSpec, podUid: string): string {
 export function sharedMemoryDir(spec: RuntimeSpec): string | undefined {
   const source = spec.mounts?.find((mount) => mount.destination === '/dev/shm')?.source;
   return source?.includes('/sandboxes/') ? source : undefined;
-}
-
-/** Whether the node has a sandbox of that pod. */
-export function hasSandbox(namespace: string, pod: string): boolean {
-  return readdirSync(onHost(bundles)).some((id) => {
-    try {
-      const { annotations = {} } = JSON.parse(readFileSync(onHost(`${bundles}/${id}/config.json`), 'utf8')) as RuntimeSpec;
-      return annotations['io.kubernetes.cri.sandbox-namespace'] === namespace && annotations['io.kubernetes.cri.sandbox-name'] === pod;
-    } catch {
-      return false; // removed while we looked
-    }
-  });
 }

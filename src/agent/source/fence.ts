@@ -1,10 +1,9 @@
 import { existsSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { plainSegment } from '../../protocol/names.ts';
+import { coverRuntime, uncoverRuntime } from '../node/cover.ts';
 import { nodeDir, onHost } from '../node/host.ts';
 import { awaitDir } from '../node/install.ts';
 import { podVolumesDir } from '../runc/container.ts';
-import { findRuntime } from '../runc/runtime.ts';
-import { copyRuntime, setCover } from '../target/wrapper-mount.ts';
 import type { SourcePod } from './pod.ts';
 
 /** Where the wrapper looks whether the kubelet still has a pod: the kubelet's own folder of pods, by whatever path it has it. */
@@ -20,19 +19,17 @@ export async function raiseFence(pod: SourcePod, words: string): Promise<void> {
   const [first] = pod.containers;
   if (!first) throw new Error('the pod has no containers');
   linkPods(podVolumesDir(first.spec, pod.uid).slice(0, -`/${pod.uid}/volumes`.length));
-  const runtime = await findRuntime();
-  copyRuntime(runtime);
   mkdirSync(onHost(awaitDir), { recursive: true, mode: 0o700 });
   const draft = onHost(`${awaitDir}/.fence-${process.pid}`);
   writeFileSync(draft, `${words}\n`, { mode: 0o600 });
   renameSync(draft, fenceOf(pod.uid));
-  await setCover('cover', runtime);
+  await coverRuntime();
 }
 
 /** Without effect when there is none. */
 export async function lowerFence(podUid: string): Promise<void> {
   rmSync(fenceOf(podUid), { force: true });
-  await setCover('uncover', await findRuntime());
+  await uncoverRuntime();
 }
 
 /** Whether the kubelet has that pod, as far as we know where to look: that is known once a fence was raised here. */

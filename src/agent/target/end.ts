@@ -1,7 +1,9 @@
 import type { MigrationEnd } from '../end.ts';
 import type { EventSink } from '../clock.ts';
-import { uninstall } from '../node/install.ts';
-import { TargetMigration } from './migration.ts';
+import { TargetMigration } from './target.ts';
+
+/** For the kubelet, to take a pod away that has been deleted. */
+const cleanupPatienceMs = 15_000;
 
 /** The target's end of a migration. */
 export function targetEnd(migration: string, emit: EventSink): MigrationEnd {
@@ -15,29 +17,18 @@ export function targetEnd(migration: string, emit: EventSink): MigrationEnd {
         return null;
       },
       'target.armed': async ({ deadlineMs }) => target.armed(deadlineMs),
-      'target.state': async () => ({ state: target.fact }),
-      'target.abort': async () => {
-        target.abort('the migration was aborted');
-        return { state: target.fact };
-      },
-      'target.commit': async () => {
-        throw new Error('this agent takes a commit from the source alone');
-      },
+      'target.state': async () => ({ state: await target.fact() }),
+      'target.abort': async () => ({ state: await target.abort('the migration was aborted') }),
+      'target.commit': async () => ({ state: await target.commit() }),
       'target.finished': async () => target.finished(),
-      'cleanup': async () => {
-        await target.close();
-        await uninstall(migration);
-        return { refusing: false };
-      },
+      'cleanup': async () => target.cleanup(cleanupPatienceMs),
     },
-    state: () => target.fact,
+    state: () => target.state,
     // A pod that is awaited here stays awaited, and refused, until somebody has deleted its ShadowPod and the kubelet has taken it
     // away: giving the runtime back earlier would start the program a second time, from nothing.
     abandon: async (reason) => {
-      target.abort(reason);
-      if (target.isAwaiting) await target.untilPodIsGone();
-      await target.close();
-      await uninstall(migration);
+      await target.abort(reason);
+      await target.cleanup(Number.POSITIVE_INFINITY);
     },
   };
 }

@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { install, uninstall } from '../node/install.ts';
-import { hasSandbox } from '../runc/container.ts';
-import { forgetPod } from './wrapper-mount.ts';
+import { isPodOnNode, linkKubeletPods } from '../node/kubelet-pods.ts';
+import { forgetPod, seenPods } from './await-entry.ts';
+import { isAnyLeft } from './container-tasks.ts';
+import { HeldFiles } from './held-files.ts';
+import { hasSandbox } from './sandboxes.ts';
 
 const goneDeadlineSeconds = 30;
 
@@ -13,10 +16,16 @@ const goneDeadlineSeconds = 30;
  */
 export async function cleanNode(migration: string, namespace: string, pod: string, outcome: { readonly hasMoved: boolean }): Promise<void> {
   await install(migration);
-  for (let second = 0; !outcome.hasMoved && hasSandbox(namespace, pod); second++) {
+  linkKubeletPods();
+  const name = { namespace, pod };
+  const held = new HeldFiles(migration);
+  if (!outcome.hasMoved && held.isThere && held.decide('kill') === 'go') throw new Error(`pod ${namespace}/${pod} runs on this node`);
+  const isThere = (): boolean => hasSandbox(name) || seenPods(name).some(isPodOnNode) || isAnyLeft(held.begun());
+  for (let second = 0; !outcome.hasMoved && isThere(); second++) {
     if (second === goneDeadlineSeconds) throw new Error(`pod ${namespace}/${pod} is still on this node`);
     await delay(1000);
   }
-  await forgetPod({ namespace, pod });
+  await forgetPod(name);
+  held.remove();
   await uninstall(migration);
 }

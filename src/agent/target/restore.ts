@@ -5,13 +5,23 @@ import { criuConfig, criuEnvironment, sharedFlags } from '../criu/options.ts';
 import { rearmTimers } from '../criu/timers.ts';
 import { hostProc, nodeDir, onHost } from '../node/host.ts';
 import { stage, stagingDir } from '../node/install.ts';
-import { containerPid, readSpec, runcRoot, sandboxOf } from '../runc/container.ts';
-import type { HeldCreate } from './wrapper-server.ts';
+import { containerPid, runcRoot } from '../runc/container.ts';
+import type { AwaitedCreate } from './wrapper-server.ts';
 
 export interface RestorePlan {
   readonly environment: Readonly<Record<string, string>>;
   /** runc's options of `restore`. */
   readonly options: readonly string[];
+}
+
+export interface RestoreContext {
+  /** Where hooks find us. */
+  readonly socket: string;
+  /** The folder of {@link HeldFiles}. */
+  readonly held: string;
+  /** By which words the runtime sets the container's limits again. */
+  readonly limits: readonly string[];
+  readonly sourceAddresses: readonly string[];
 }
 
 /**
@@ -21,15 +31,15 @@ export interface RestorePlan {
  */
 export async function prepareRestore(
   migration: string,
-  create: HeldCreate,
-  { socket, sourceAddresses }: { socket: string; sourceAddresses: readonly string[] },
+  create: AwaitedCreate,
+  { socket, held, limits, sourceAddresses }: RestoreContext,
 ): Promise<RestorePlan> {
   const images = `${stagingDir(migration)}/images-${create.container}`;
   const work = `${stagingDir(migration)}/work-${create.container}`;
   mkdirSync(onHost(work), { recursive: true, mode: 0o700 });
   const config = await stage(migration, 'criu-restore.conf', criuConfig(`${nodeDir}/hook`));
   const files = onHost(`${images}/files.img`);
-  const pairs = addressPairs(sourceAddresses.map(addressBytes), await podAddresses(create));
+  const pairs = addressPairs(sourceAddresses.map(addressBytes), podAddresses(create));
   writeFileSync(files, rearmTimers(rewireSockets(readFileSync(files), { addresses: pairs })));
   const mode = existsSync(onHost('/sys/fs/cgroup/cgroup.controllers')) ? 'soft' : 'ignore';
   return {
@@ -37,15 +47,18 @@ export async function prepareRestore(
       ...criuEnvironment(config),
       KUBECTL_MIGRATE_SOCKET: socket,
       KUBECTL_MIGRATE_CONTAINER: create.container,
-      KUBECTL_MIGRATE_DEADLINE: String(Math.floor(Date.now() / 1000) + 90),
+      KUBECTL_MIGRATE_ID: create.containerId,
+      KUBECTL_MIGRATE_HELD: held,
+      KUBECTL_MIGRATE_LIMITS: limits.join(' '),
+      KUBECTL_MIGRATE_WORK: work,
     },
     options: ['--detach', '--image-path', images, '--work-path', work, ...sharedFlags(mode)],
   };
 }
 
 /** The new pod's addresses, read in its network namespace: nobody else knows them this early. */
-async function podAddresses(create: HeldCreate): Promise<Buffer[]> {
-  const pid = containerPid(runcRoot, sandboxOf(await readSpec(create.bundle)));
+function podAddresses(create: AwaitedCreate): Buffer[] {
+  const pid = containerPid(runcRoot, create.sandbox);
   return [
     ...ipv4Addresses(readFileSync(`${hostProc}/${pid}/net/fib_trie`, 'utf8')),
     ...ipv6Addresses(read(`${hostProc}/${pid}/net/if_inet6`)),

@@ -2,17 +2,20 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { plainSegment } from '../../protocol/names.ts';
 import { nodeDir, onHost } from '../node/host.ts';
+import { readSpec, sandboxOf } from '../runc/container.ts';
 import { readCreateCall } from './create-call.ts';
+import { barriers, type Barrier } from './states.ts';
 
-/** A `create` call of a container that we await, held open until we answer. */
-export interface HeldCreate {
+/** A `create` call of a container that we await, which waits for our answer. */
+export interface AwaitedCreate {
   readonly containerId: string;
   readonly podUid: string;
+  readonly sandbox: string;
   readonly container: string;
   readonly bundle: string;
   /** The runtime does what it was asked, with the bundle as it is now. */
   pass: () => void;
-  /** The container is not created; the message gets to the kubelet's event. */
+  /** The container is not created; the message gets to the kubelet's event. Without effect once the call has returned. */
   fail: (message: string) => void;
   /** The runtime restores in the background, with these variables and options. */
   restore: (environment: Readonly<Record<string, string>>, options: readonly string[]) => void;
@@ -20,12 +23,10 @@ export interface HeldCreate {
   created: (pid: number) => void;
 }
 
-const hookActions = ['setup-namespaces', 'post-setup-namespaces', 'post-restore', 'pre-resume'] as const;
-
 /** A CRIU of ours that waits at one of its hooks. */
-export interface HeldHook {
+export interface WaitingHook {
   readonly container: string;
-  readonly action: (typeof hookActions)[number];
+  readonly barrier: Barrier;
   readonly pid: number;
   release: () => void;
   /** CRIU gives up and kills what it has restored. */
@@ -33,13 +34,16 @@ export interface HeldHook {
 }
 
 export interface WrapperListener {
-  onCreate: (create: HeldCreate) => void;
-  onHook: (hook: HeldHook) => void;
+  onCreate: (create: AwaitedCreate) => void;
+  onHook: (hook: WaitingHook) => void;
+  /** The hook has ended before we answered it. */
+  onHookGone: (hook: WaitingHook) => void;
   /**
-   * The restore of a container has ended with runc's exit code; -1 when the wrapper vanished. A `create` that has no answer
-   * when this settles is refused.
+   * The restore of a container has ended with runc's exit code. A `create` that has no answer when this settles is refused.
    */
   onExited: (containerId: string, code: number) => Promise<void>;
+  /** A keeper has carried out the decision, or has died: `note` is what it could not do. */
+  onKeeperGone: (containerId: string, note: string | undefined) => void;
 }
 
 /**
@@ -70,12 +74,15 @@ export async function serveWrapper(path: string, listener: WrapperListener): Pro
   return server;
 }
 
-/** One connection of the wrapper's: a `create` and then the end of its restore, or a hook. */
+/** One connection of the wrapper's: a `create`, the end of its restore and then its keeper; or a hook. */
 class Conversation {
   readonly #socket: Socket;
   readonly #listener: WrapperListener;
   #isAnswered = false;
-  #restoring: string | undefined;
+  /** ID of the container whose keeper is at the other end. */
+  #kept: string | undefined;
+  #hasExited = false;
+  #hook: WaitingHook | undefined;
 
   constructor(socket: Socket, listener: WrapperListener) {
     this.#socket = socket;
@@ -83,27 +90,33 @@ class Conversation {
   }
 
   hear([verb, ...fields]: readonly string[]): void {
-    if (verb === 'create') this.#create(fields);
-    else if (verb === 'hook') this.#hook(fields);
+    if (verb === 'create') void this.#create(fields);
+    else if (verb === 'hook') this.#onHook(fields);
     else if (verb === 'exited') this.#exited(Number(fields[1]));
+    else if (verb === 'done') this.#keeperGone(fields[2] ?? '');
   }
 
   end(): void {
-    if (this.#restoring !== undefined) this.#exited(-1);
+    const hook = this.#hook;
+    this.#hook = undefined;
+    if (hook) this.#listener.onHookGone(hook);
+    this.#keeperGone(undefined);
   }
 
-  #create([containerId = '', podUid = '', container = '', verb = '', ...words]: readonly string[]): void {
+  async #create([containerId = '', podUid = '', container = '', verb = '', ...words]: readonly string[]): Promise<void> {
     try {
       const call = readCreateCall(words, Number(verb));
+      const sandbox = sandboxOf(await readSpec(call.bundle));
       this.#listener.onCreate({
         containerId,
         podUid,
+        sandbox,
         container,
         bundle: call.bundle,
         pass: () => this.#answer('pass'),
         fail: (message) => this.#answer('fail', message),
         restore: (environment, options) => {
-          this.#restoring = containerId;
+          this.#kept = containerId;
           const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
           this.#say('restore', String(variables.length), ...variables, ...call.asRestore(options));
         },
@@ -120,17 +133,37 @@ class Conversation {
     }
   }
 
-  #hook([name, pid = '', container = '']: readonly string[]): void {
-    const action = hookActions.find((one) => one === name);
-    if (!action) return void this.#socket.destroy();
-    this.#listener.onHook({ container, action, pid: Number(pid), release: () => this.#say('ok'), refuse: () => this.#socket.destroy() });
+  #onHook([name, pid = '', container = '']: readonly string[]): void {
+    const barrier = barriers.find((one) => one === name);
+    if (!barrier) return void this.#socket.destroy();
+    this.#hook = {
+      container,
+      barrier,
+      pid: Number(pid),
+      release: () => {
+        this.#hook = undefined;
+        this.#say('ok');
+      },
+      refuse: () => {
+        this.#hook = undefined;
+        this.#socket.destroy();
+      },
+    };
+    this.#listener.onHook(this.#hook);
   }
 
   #exited(code: number): void {
-    const containerId = this.#restoring;
-    this.#restoring = undefined;
-    if (containerId === undefined) return;
-    void this.#listener.onExited(containerId, code).finally(() => this.#answer('fail', 'the container could not be restored'));
+    if (this.#kept === undefined || this.#hasExited) return;
+    this.#hasExited = true;
+    void this.#listener.onExited(this.#kept, code).finally(() => {
+      if (code !== 0) this.#answer('fail', 'the container could not be restored');
+    });
+  }
+
+  #keeperGone(note: string | undefined): void {
+    const containerId = this.#kept;
+    this.#kept = undefined;
+    if (containerId !== undefined) this.#listener.onKeeperGone(containerId, note);
   }
 
   /** The `create` call returns with the first of these. */

@@ -1,0 +1,128 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { onHost } from '../node/host.ts';
+import { processesByContainer, requireStanding } from './container-tasks.ts';
+import type { HeldFiles } from './held-files.ts';
+
+/** A restored container that stands still by its freezer cgroup. */
+export interface Held {
+  readonly container: string;
+  readonly id: string;
+  /** Of the freezer, on the node. */
+  readonly folder: string;
+}
+
+/** @throws Error when its hook has not told where it is */
+export function findHeld(files: HeldFiles, container: string, id: string): Held {
+  const folder = files.folderOf(id);
+  if (folder === undefined || !folder.startsWith('/sys/fs/cgroup/'))
+    throw new Error(`container ${container} was restored without its hook`);
+  return { container, id, folder };
+}
+
+/**
+ * What holds must be more than frozen: the runtime may have been asked to stop it (a TERM can get lost without a trace), and
+ * what SIGKILL is pending at dies when it is thawed.
+ *
+ * @throws Error naming the container and why it is not held
+ */
+export function requireHeld(files: HeldFiles, all: readonly Held[]): void {
+  const processes = processesByContainer(all.map(({ id }) => id));
+  for (const held of all) {
+    try {
+      requireFrozen(files, held);
+      const own = processes.get(held.id) ?? [];
+      if (own.length === 0) throw new Error('it has no process');
+      for (const pid of own) requireStanding(pid);
+    } catch (error) {
+      throw notHeld(held, error as NodeJS.ErrnoException);
+    }
+  }
+}
+
+/** The same as far as it can be seen at a glance: for all the time that it has to hold. */
+export function requireStillHeld(files: HeldFiles, all: readonly Held[]): void {
+  for (const held of all) {
+    try {
+      requireFrozen(files, held);
+    } catch (error) {
+      throw notHeld(held, error as NodeJS.ErrnoException);
+    }
+  }
+}
+
+function requireFrozen(files: HeldFiles, { id, folder }: Held): void {
+  if (!isFrozen(folder)) throw new Error('its cgroup is not frozen');
+  if (files.wasStopped(id)) throw new Error('the runtime was asked to stop it');
+}
+
+function notHeld({ container }: Held, { code, message }: NodeJS.ErrnoException): Error {
+  // Its cgroup, its process or its task has gone while we looked.
+  const isGone = code === 'ENOENT' || code === 'ESRCH' || code === 'ENODEV';
+  return new Error(`container ${container} does not stand still any more: ${isGone ? 'it is gone' : message}`);
+}
+
+/** How long the pod's cgroup may take to freeze over containers that stand still already. */
+const armDeadlineMs = 2_000;
+
+/**
+ * Freezes the pod's cgroup over its containers and lets go of each: from now on one write lets all of them run, and no death
+ * between two writes can leave half a pod running. For the moment before the commit only: the runtime takes such a container for
+ * a running one.
+ *
+ * @throws Error when the pod does not freeze; {@link disarm} is to be called then
+ */
+export async function arm(all: readonly Held[], podUid: string): Promise<string> {
+  const pod = podFolder(all, podUid);
+  freeze(pod);
+  for (const end = performance.now() + armDeadlineMs; !isFrozen(pod); await delay(1))
+    if (performance.now() > end) throw new Error(`the cgroup of the pod does not freeze: ${pod}`);
+  for (const { folder } of all) thaw(folder);
+  return pod;
+}
+
+/** Each container is frozen by itself again, whoever of them is still there. */
+export function disarm(all: readonly Held[], podUid: string): void {
+  for (const { folder } of all) if (existsSync(onHost(folder))) freeze(folder);
+  const pod = podFolder(all, podUid);
+  if (existsSync(onHost(pod))) thaw(pod);
+}
+
+/** @throws Error when it still stands */
+export function letGo(pod: string): void {
+  thaw(pod);
+  if (isFrozen(pod)) throw new Error(`the cgroup of the pod does not thaw: ${pod}`);
+}
+
+/**
+ * The cgroup that the kubelet made for the pod.
+ *
+ * @throws Error when the containers have none of their own in common: a cgroup further up holds other pods as well
+ */
+export function podFolder(all: readonly Held[], podUid: string): string {
+  const [first, ...others] = all.map(({ folder }) => dirname(folder));
+  const isPods = first !== undefined && [podUid, podUid.replaceAll('-', '_')].some((uid) => first.split('/').at(-1)?.includes(uid));
+  if (!isPods || others.some((folder) => folder !== first)) throw new Error(`the containers of pod ${podUid} have no cgroup in common`);
+  return first;
+}
+
+function isVersion1(folder: string): boolean {
+  return existsSync(onHost(`${folder}/freezer.state`));
+}
+
+function freeze(folder: string): void {
+  if (isVersion1(folder)) writeFileSync(onHost(`${folder}/freezer.state`), 'FROZEN');
+  else writeFileSync(onHost(`${folder}/cgroup.freeze`), '1');
+}
+
+function thaw(folder: string): void {
+  if (isVersion1(folder)) writeFileSync(onHost(`${folder}/freezer.state`), 'THAWED');
+  else writeFileSync(onHost(`${folder}/cgroup.freeze`), '0');
+}
+
+/** Whether every task stands still, by its own cgroup or by one above it. */
+function isFrozen(folder: string): boolean {
+  if (isVersion1(folder)) return readFileSync(onHost(`${folder}/freezer.state`), 'utf8').trim() === 'FROZEN';
+  return /^frozen 1$/m.test(readFileSync(onHost(`${folder}/cgroup.events`), 'utf8'));
+}

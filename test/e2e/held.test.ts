@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, beforeEach, describe, expect } from 'vitest';
+import { nodes, type BedNode } from '../../bed/layout.ts';
+import type { Pod } from '../../src/kube/types.ts';
+import { deletePod, startMigration, startPod, type Running } from './cluster.ts';
+import { holdRestored, killAgent, onNode, withoutPackets } from './faults.ts';
+import { heardTest } from './pod-test.ts';
+import { podOf } from './pods.ts';
+import { collectTicks, provesFreshStartIsSeen } from './ticks.ts';
+import { expectUntouched } from './untouched.ts';
+
+const ticks = await collectTicks();
+afterAll(ticks.stop);
+const test = heardTest(ticks);
+
+const targets = nodes.filter(({ cluster }) => cluster === 'away');
+
+/** Prints the freezer's folder of every container that is restored on a node and not let go. */
+const folders = 'for f in /run/kubectl-migrate/held/by-id/*; do [ ! -e $f/${f##*/} ] || echo $(cat $f/${f##*/}); done';
+
+/** The node of which that is true, as soon as there is one. @param script prints `expected` there */
+async function nodeWhere(script: string, expected: string): Promise<BedNode> {
+  let found: BedNode | undefined;
+  await expect
+    .poll(
+      async () => {
+        const answers = await Promise.all(targets.map(async (node) => onNode(node, script)));
+        found = targets.find((_, index) => answers[index] === expected);
+        return found;
+      },
+      { timeout: 30_000, interval: 50 },
+    )
+    .toBeDefined();
+  if (!found) throw new Error('no node of the peer');
+  return found;
+}
+
+describe('nothing of the target runs without the commit', () => {
+  let original: Pod;
+  beforeAll(async () => {
+    const containers = [ticks.beacon('main', { megabytes: 16 }), ticks.beacon('busy', { isBusy: true })];
+    original = await startPod(podOf('held', [], { containers }));
+    await provesFreshStartIsSeen(ticks, original);
+  });
+  beforeEach(() => ticks.forget('held'));
+  afterAll(async () => deletePod('held'));
+
+  async function expectRolledBack({ result }: Running, expected = 1): Promise<void> {
+    const { code, stderr } = await result;
+    expect(code, stderr).toBe(expected);
+  }
+
+  describe('while all of it stands restored and the source does not hear of it', () => {
+    async function whileHeld(work: (node: BedNode, running: Running) => Promise<void>, code = 1): Promise<void> {
+      const running = await startMigration('held');
+      await running.sees('standby ...');
+      const hold = await holdRestored();
+      await hold.untilHeld();
+      await withoutPackets(['away', 'home'], async () => {
+        await hold.letGo();
+        const isHeld = `for folder in $(${folders}); do cat $folder/freezer.state; done; pgrep -x criu || [ $? = 1 ]`;
+        await work(await nodeWhere(isHeld, 'FROZEN\n'.repeat(2)), running);
+        await expectRolledBack(running, code);
+      });
+      await expectUntouched(original, ticks);
+    }
+
+    test('when nothing gets through between the agents any more', async () => {
+      await whileHeld(async () => Promise.resolve());
+    });
+
+    test('when the target agent is killed', async () => {
+      await whileHeld(async () => killAgent('away'));
+    });
+
+    test('when its user stops it', async () => {
+      await whileHeld(async (_node, { child }) => void child.kill('SIGINT'), 130);
+    });
+
+    test('when a keeper is killed', async () => {
+      // It is the call that made the container, and still has its words.
+      await whileHeld(async (node) => void (await onNode(node, 'pkill -9 -o -f "runc[^ ]* .* create "')));
+    });
+
+    test('when the runtime is asked to stop one of its containers', async () => {
+      await whileHeld(async (node) => {
+        const stop = '$(ls /opt/runtime/bin/runc* || echo runc) --root /run/containerd/runc/k8s.io kill $id TERM';
+        await onNode(node, `id=$(${folders} | head -n 1); id=\${id##*/}; ${stop}`);
+      });
+    });
+  });
+
+  describe('in the moment before it stands restored', () => {
+    test.each([
+      ['the CRIU of one container', 'kill -9 $(cat $(ls /run/kubectl-migrate/held/*/*.criu | head -n 1))'],
+      ['the runtime of one container', 'pkill -9 -o -f "runc[^ ]* .* restore --detach"'],
+      ['the hook of one container', 'pkill -9 -o -f "^/bin/sh /var/lib/kubectl-migrate/hook"'],
+      ['every CRIU', 'pkill -9 -x criu'],
+    ])('when %s is killed', async (_what, script) => {
+      const running = await startMigration('held');
+      await running.sees('standby ...');
+      const hold = await holdRestored();
+      await hold.untilHeld();
+      await onNode(await nodeWhere('pgrep -c -f "^/bin/sh /var/lib/kubectl-migrate/hook" || [ $? = 1 ]', '2\n'), script);
+      await hold.letGo();
+      await expectRolledBack(running);
+      await expectUntouched(original, ticks);
+    });
+  });
+});
