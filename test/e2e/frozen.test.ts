@@ -9,6 +9,7 @@ import { deletePod, getPod, leftoversInTheEnd, migrate, mustKubectl, startMigrat
 import { test } from './pod-test.ts';
 import { containerIdOf, podOf } from './pods.ts';
 import { collectTicks, expectOneCopy } from './ticks.ts';
+import type { Tick } from '../ticks/tick.ts';
 
 const ticks = await collectTicks();
 afterAll(ticks.stop);
@@ -48,6 +49,11 @@ async function startFreeze(pod: Pod, ...flags: readonly string[]): Promise<Runni
   await delay(1_000); // CRIU has ended by then; it is the link that takes so long
   expect((await freezersOf(pod)).filter((state) => state === 'FROZEN').length).toBeGreaterThanOrEqual(2);
   return running;
+}
+
+/** As the kubelet does it when a probe has failed too often. */
+async function killContainer(pod: Pod, name: string): Promise<void> {
+  await onSource(`runc --root /run/containerd/runc/k8s.io kill ${containerIdOf(pod, name)} KILL`);
 }
 
 /** How long the pod was silent at home when it ticked on, ms. */
@@ -96,7 +102,8 @@ describe('a frozen pod runs again', () => {
     const pod = await start(beacons('unguarded'));
     const running = await startFreeze(pod);
     running.child.kill('SIGKILL');
-    await onSource(`${guards}; ${agents}`);
+    // An agent that lives starts another guard at once.
+    await onSource(`pkill -STOP -f "[a]gent.mjs serve"; ${guards}; ${agents}`);
     await delay(3_000);
     expect((await freezersOf(pod)).filter((state) => state === 'FROZEN').length).toBeGreaterThanOrEqual(2);
     await limitLink('none', '50ms');
@@ -108,28 +115,40 @@ describe('a frozen pod runs again', () => {
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 
+  test('when its agent does not answer any more, and the time is up that it may stand still', async ({ start }) => {
+    const pod = await start(beacons('wedged'));
+    const running = await startFreeze(pod, '--max-freeze', '8s');
+    running.child.kill('SIGKILL');
+    await onSource('pkill -STOP -f "[a]gent.mjs serve"');
+    const silentMs = await silence('wedged');
+    expect(silentMs).toBeGreaterThan(7_000);
+    expect(silentMs).toBeLessThan(11_000);
+    await onSource('pkill -CONT -f "[a]gent.mjs serve"');
+    await limitLink('none', '50ms');
+    await removeWhatIsLeft();
+    await expectOneCopy(ticks, 'wedged', { sides: ['home'] });
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
   test('though one of its containers was killed meanwhile, and that one is started again', async ({ start }) => {
     const pod = await start(beacons('halved'));
     const running = await startFreeze(pod);
-    await onSource(`runc --root /run/containerd/runc/k8s.io kill ${containerIdOf(pod, 'main')} KILL`);
+    await killContainer(pod, 'main');
+    running.child.kill('SIGINT');
     const { code, stderr } = await running.result;
-    expect(code, stderr).toBe(1);
-    await expect.poll(async () => (await freezersOf(pod)).filter((state) => state !== 'THAWED'), { timeout: 10_000 }).toEqual([]);
+    expect(code, stderr).toBe(130);
     // The one that was killed begins anew, as after any death; the other one goes on where it stood.
     await vi.waitFor(
       async () => {
-        const restarts = (await getPod('home', 'halved')).status?.containerStatuses?.map(({ name, restartCount }) => [name, restartCount]);
-        expect(restarts).toEqual(
-          expect.arrayContaining([
-            ['main', 1],
-            ['other', 0],
-          ]),
-        );
+        const statuses = (await getPod('home', 'halved')).status?.containerStatuses ?? [];
+        expect(Object.fromEntries(statuses.map(({ name, restartCount }) => [name, restartCount]))).toEqual({ main: 1, other: 0 });
       },
       { timeout: 60_000, interval: 500 },
     );
-    const others = ticks.of('halved').filter(({ container }) => container === 'other');
-    expect(new Set(others.map(({ boot }) => boot)).size).toBe(1);
+    const since = Date.now();
+    const others = (): Tick[] => ticks.of('halved').filter(({ container }) => container === 'other');
+    await vi.waitFor(() => expect(others().at(-1)?.receivedMs).toBeGreaterThan(since));
+    expect(new Set(others().map(({ boot }) => boot)).size).toBe(1);
     expect(ticks.of('halved').filter(({ side }) => side === 'away')).toEqual([]);
     expect(await leftoversInTheEnd()).toEqual([]);
   });
@@ -160,6 +179,16 @@ describe('a frozen pod runs again', () => {
     expect(ticks.of('unwanted').filter(({ side }) => side === 'away')).toEqual([]);
     expect(await leftoversInTheEnd()).toEqual([]);
   });
+});
+
+test('a pod whose containers are killed when all of it is at the peer goes on there, and is not started afresh', async ({ start }) => {
+  const pod = await start(beacons('bereft'));
+  const running = await startFreeze(pod);
+  await killContainer(pod, 'main');
+  await killContainer(pod, 'other');
+  const { code, stderr } = await running.result;
+  expect(code, stderr).toBe(0);
+  await expectOneCopy(ticks, 'bereft', { sides: ['home', 'away'] });
 });
 
 test('a second command for a pod is refused at once and disturbs nothing', async ({ start }) => {

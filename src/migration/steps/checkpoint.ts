@@ -25,7 +25,7 @@ export async function checkpoint(
   onEvent: OnEvent,
   signal: AbortSignal,
 ): Promise<Pick<CheckpointResult, 'frozenMs'> & { notes: readonly string[] }> {
-  const { source, target, inspection } = standby;
+  const { plan, source, target, inspection } = standby;
   const stop = (): void => void source.call('source.abort', null, 30_000).catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
   let unfollow = (): void => undefined;
@@ -35,7 +35,7 @@ export async function checkpoint(
       reporter.progress('freezing');
       const progress = frozenSteps(reporter, onEvent, inspection.memoryBytes);
       unfollow = source.listen(progress.onAgentEvent);
-      const { frozenMs } = await source.call('source.checkpoint', { budgetMs: deadlineMs, record: null }, deadlineMs);
+      const { frozenMs } = await source.call('source.checkpoint', { budgetMs: plan.report.budget.ms, record: null }, deadlineMs);
       const { notes } = await target.call('target.finished', null, 60_000);
       return { frozenMs, notes, ...progress.commit() };
     });
