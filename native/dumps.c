@@ -22,15 +22,28 @@ static int works_in(pid_t pid, const char *staging) {
          there.st_dev == named.st_dev && there.st_ino == named.st_ino;
 }
 
-// `runc … checkpoint …`, or the child that is just becoming it.
-static int is_runc(pid_t pid) {
-  char path[64], text[4096];
-  snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+static size_t read_of(pid_t pid, const char *file, char *text, size_t room) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
   FILE *in = fopen(path, "re");
-  size_t size = in ? fread(text, 1, sizeof text - 1, in) : 0;
+  size_t size = in ? fread(text, 1, room - 1, in) : 0;
   if (in)
     fclose(in);
   text[size] = 0;
+  return size;
+}
+
+// Only who may enter the folder is asked for its name: a person's shell in there is no dump.
+static int is_criu(pid_t pid) {
+  char name[32];
+  read_of(pid, "comm", name, sizeof name);
+  return !strcmp(name, "criu\n");
+}
+
+// `runc … checkpoint …`, or the child that is just becoming it.
+static int is_runc(pid_t pid) {
+  char text[4096];
+  size_t size = read_of(pid, "cmdline", text, sizeof text);
   for (char *word = text; word < text + size; word += strlen(word) + 1)
     if (!strcmp(word, "checkpoint"))
       return 1;
@@ -44,9 +57,10 @@ int end_dumps(const char *staging) {
     pid_t pid = isdigit((unsigned char)one->d_name[0]) ? (pid_t)atoi(one->d_name) : 0;
     if (pid <= 1 || pid == getpid() || !works_in(pid, staging))
       continue;
-    count++;
-    if (is_runc(pid))
+    int is_to_end = is_runc(pid);
+    if (is_to_end)
       kill(pid, SIGKILL);
+    count += is_to_end || is_criu(pid);
   }
   if (proc)
     closedir(proc);

@@ -12,7 +12,7 @@ struct frozen {
 // its name and its command line are what anybody may choose.
 
 // SIGKILL to every runc that dumps; CRIU then finds nobody to answer to, cures its tasks and ends. Never to CRIU: killed, it can
-// take the program with it. @returns how many processes there still were: CRIU, what it started, and runc
+// take the program with it. @returns how many of both there still were
 int end_dumps(const char *staging);
 
 // masks.c. A thread whose CRIU was killed all the same can be left with all signals blocked.

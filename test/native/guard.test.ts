@@ -275,6 +275,18 @@ describe('a dump under way', () => {
     expect(killed()).toBe('criu ended\n');
   });
 
+  test('is none of those who only work in its folder', async () => {
+    const one = await count(1);
+    const claim = new Claim(bench);
+    claim.freeze(one);
+    const person = spawn('sleep', ['60'], { cwd: claim.staging, stdio: 'ignore' });
+    const begin = performance.now();
+    expect(await new Guard(bench, 'thaw', claim.folder, claim.staging).ended).toEqual({ code: 0, said: ['thawed'] });
+    expect(performance.now() - begin).toBeLessThan(1500);
+    person.kill('SIGKILL');
+    await once(person, 'close');
+  });
+
   test('is not told by a name, a command line or a path that anybody may have', async () => {
     const one = await count(1);
     const claim = new Claim(bench);

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { plainSegment } from '../../protocol/names.ts';
 import { hostProc } from '../node/host.ts';
@@ -57,13 +57,16 @@ export class Claim {
       return { mine: found.#handTo({ ...holder, to: to || found.holder.to, since: found.holder.since }) };
     if (found && (found.decision === 'committed' || isAlive(found.holder, proc))) return { held: found };
     if (found) await release(found);
-    const next = `${home}/${found ? Number(basename(found.folder)) + 1 : 1}`;
+    // Of many who find the same one dead, one gets the next number; of many who find none, one gets the folder. A number is never
+    // used again: an agent that wakes up late writes nothing into the claim of another.
+    const next = `${home}/${found ? Number(basename(found.folder)) + 1 : Date.now()}`;
+    if (!found) removeRests(home);
     const draft = `${pods}/.draft-${holder.pid}-${Math.random().toString(36).slice(2)}`;
-    mkdirSync(home, { recursive: true, mode: 0o700 });
-    mkdirSync(draft, { mode: 0o700 });
+    const drafted = found ? draft : `${draft}/${basename(next)}`;
+    mkdirSync(drafted, { recursive: true, mode: 0o700 });
     try {
-      writeFileSync(`${draft}/claim`, JSON.stringify(holder), { mode: 0o600 });
-      renameSync(draft, next); // only one of many gets a name that is not taken by a folder with something in it
+      writeFileSync(`${drafted}/claim`, JSON.stringify(holder), { mode: 0o600 });
+      renameSync(draft, found ? next : home); // only onto what is not there, or is empty
     } catch (error) {
       rmSync(draft, { recursive: true, force: true });
       const { code } = error as NodeJS.ErrnoException;
@@ -142,6 +145,7 @@ export class Claim {
 
   /** Nothing of the pod depends on it any more. */
   remove(): void {
+    rmSync(`${this.folder}/claim`, { force: true });
     rmSync(this.folder, { recursive: true, force: true });
     const pods = dirname(dirname(this.folder));
     for (const folder of [dirname(this.folder), pods, dirname(pods)]) {
@@ -160,6 +164,11 @@ export class Claim {
     renameSync(draft, `${this.folder}/claim`);
     return new Claim(this.folder, holder);
   }
+}
+
+/** A claim without its file is one that is being taken away, or whose agent died while it did that. */
+function removeRests(home: string): void {
+  for (const name of numbered(home)) if (!existsSync(`${home}/${name}/claim`)) rmSync(`${home}/${name}`, { recursive: true, force: true });
 }
 
 function numbered(home: string): string[] {

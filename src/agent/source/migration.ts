@@ -228,8 +228,8 @@ export class SourceMigration {
     const [pod, uid] = [this.#pod, this.#ref?.uid ?? ''];
     if (!pod) return { refusing: false };
     if (this.fact !== 'committed') await this.abort(new Error('the migration is over'));
-    else if (!pod.isGone) return { refusing: true };
-    for (const deadline = performance.now() + podGoneMs; this.fact === 'committed' && isPodKnown(uid); await delay(50))
+    const isInUse = (): boolean => this.fact === 'committed' && (!pod.isGone || isPodKnown(uid));
+    for (const deadline = performance.now() + podGoneMs; isInUse(); await delay(50))
       if (performance.now() > deadline) return { refusing: true };
     await lowerFence(uid);
     pod.claim.remove();

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Claim } from '../../../src/agent/source/claim.ts';
 
@@ -89,7 +89,23 @@ test('the claim of a dead agent goes to one of many, when its pod runs again', a
   );
   expect(new Set(released)).toEqual(new Set([left?.folder]));
   expect(all.filter((one) => 'mine' in one)).toHaveLength(1);
-  expect(readdirSync(join(pods, 'uid-1'))).toEqual(['2']);
+  expect(readdirSync(join(pods, 'uid-1'))).toEqual([String(Number(basename(left?.folder ?? '')) + 1)]);
+});
+
+test('an agent that wakes up when its claim was given away and given back writes nothing into another one', async () => {
+  const slept = await mustTake('first');
+  writeFileSync(join(slept.folder, 'claim'), JSON.stringify({ ...slept.holder, startTime: 1 }));
+  (await mustTake('second', async () => undefined)).remove();
+  const third = await mustTake('third');
+  expect(() => slept.commit()).toThrow('ENOENT');
+  expect(third.decision).toBeUndefined();
+});
+
+test('what a dead agent was just taking away is in nobody’s way', async () => {
+  const claim = await mustTake('first');
+  rmSync(join(claim.folder, 'claim'));
+  await mustTake('second');
+  expect(readdirSync(join(pods, 'uid-1'))).toHaveLength(1);
 });
 
 test('a pod that cannot be released keeps its claim', async () => {
