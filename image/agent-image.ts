@@ -1,7 +1,7 @@
 import { build } from 'esbuild';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { requirePackages } from '../build/apt.ts';
 import { cached, contentsOf } from '../build/cache.ts';
 import { debianTree } from '../build/debian-tree.ts';
@@ -42,6 +42,7 @@ export async function buildAgentImage(): Promise<string> {
       await chmod(root, 0o755);
       await mkdir(join(root, 'agent'));
       await writeFile(join(root, 'agent/agent.mjs'), bundle);
+      await writeFile(join(root, 'agent/made-of'), `${basename(base)} ${basename(dirname(wrapper))}\n`);
       await mkdir(join(root, toolsPrefix, 'criu'), { recursive: true });
       for (const [from, to] of [
         [wrapper, 'agent/wrapper'],

@@ -3,6 +3,7 @@ import { cp, chmod, mkdir, rename, rm, rmdir, writeFile } from 'node:fs/promises
 import { plainSegment } from '../../protocol/names.ts';
 import { forgetKerndat } from '../criu/kerndat.ts';
 import { nodeDir, onHost } from './host.ts';
+import { requireOwnVersion } from './program-version.ts';
 
 /** Where the staging folders lie. */
 export const migrationsDir = `${nodeDir}/migrations`;
@@ -31,6 +32,7 @@ export async function install(migration: string): Promise<void> {
   for (let attempt = 0; attempt < 20; attempt++) {
     await mkdir(onHost(nodeDir), { recursive: true, mode: 0o700 });
     await mkdir(onHost(stagingDir(migration)), { recursive: true, mode: 0o700 });
+    await requireOwnVersion(() => usersBeside(migration));
     await installOnce(`${nodeDir}/tools`, async (draft) => cp(`${nodeDir}/tools`, draft, { recursive: true, verbatimSymlinks: true }));
     for (const [name, from] of programs) {
       await installOnce(`${nodeDir}/${name}`, async (draft) => {
@@ -43,8 +45,14 @@ export async function install(migration: string): Promise<void> {
   throw new Error(`other migrations keep removing ${nodeDir} on this node`);
 }
 
+/** Other migrations that have something on this node: a staging folder, or a pod whose creation is refused. */
+function usersBeside(migration: string): string[] {
+  const awaiting = existsSync(onHost(awaitDir)) ? readdirSync(onHost(awaitDir)).filter((name) => !name.startsWith('.')) : [];
+  return [...readdirSync(onHost(migrationsDir)).filter((name) => name !== migration), ...awaiting];
+}
+
 function isInstalled(migration: string): boolean {
-  const paths = [stagingDir(migration), `${nodeDir}/tools`, ...programs.map(([name]) => `${nodeDir}/${name}`)];
+  const paths = [stagingDir(migration), `${nodeDir}/made-of`, `${nodeDir}/tools`, ...programs.map(([name]) => `${nodeDir}/${name}`)];
   return paths.every((path) => existsSync(onHost(path)));
 }
 
@@ -88,6 +96,8 @@ export async function uninstall(migration: string): Promise<void> {
   )
     return;
   forgetKerndat(gone);
+  // What had to run outside of the helper's cgroup (native/host-exec.c), where no other place was to be had.
+  for (const leaf of ['', '/unified']) await rmdir(onHost(`/sys/fs/cgroup${leaf}/kubectl-migrate`)).catch(() => undefined);
   await rm(onHost(gone), { recursive: true, force: true });
 }
 
