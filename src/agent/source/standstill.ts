@@ -66,8 +66,12 @@ export class Standstill {
     return this.#known.every((container) => containerFact(container) === 'gone');
   }
 
-  /** The signal by which somebody wants to stop a container, if one came since the freeze. */
+  /**
+   * The signal by which somebody wants to stop a container, if one came since the freeze. None when a container is gone: what there
+   * is of that one is in the checkpoint alone, and stopping can be had where it goes on.
+   */
   get stopWanted(): string | undefined {
+    if (this.#known.some((container) => containerFact(container) === 'gone')) return undefined;
     for (const container of this.#known) {
       const signal = stopWanted(this.#signals, signalsOf(processesOf(container)), container.initPid);
       if (signal !== undefined) return signal;
