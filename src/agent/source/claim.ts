@@ -25,6 +25,7 @@ export interface Holder extends ProcessId {
  *   signals   of every thread at the freeze
  *   record    what a command needs that goes on in the place of another
  *   guard     the source guard's process
+ *   stopped   the signal by which the runtime was asked to stop a container that stands still (native/source.c)
  */
 export class Claim {
   /** As this process sees it. */
@@ -124,7 +125,7 @@ export class Claim {
   }
 
   /** @returns undefined when nobody has written it */
-  read(name: 'frozen' | 'record' | 'guard'): string | undefined {
+  read(name: 'frozen' | 'record' | 'guard' | 'stopped'): string | undefined {
     try {
       return readFileSync(`${this.folder}/${name}`, 'utf8');
     } catch (error) {

@@ -72,6 +72,8 @@ export class Standstill {
    */
   get stopWanted(): string | undefined {
     if (this.#known.some((container) => containerFact(container) === 'gone')) return undefined;
+    const noted = this.claim.read('stopped');
+    if (noted !== undefined) return `signal ${noted}`;
     for (const container of this.#known) {
       const signal = stopWanted(this.#signals, signalsOf(processesOf(container)), container.initPid);
       if (signal !== undefined) return signal;
