@@ -1,8 +1,10 @@
 import { chmodSync, copyFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { roles } from '../protocol/agent-calls.ts';
-import { readDeadlineFactor, setDeadlineFactor } from '../protocol/deadlines.ts';
-import { serveAgent } from './daemon.ts';
+import { readDeadlineFactor, setDeadlineFactor } from '../deadlines.ts';
+import { serveEnd } from './daemon.ts';
+import { sourceEnd } from './source/end.ts';
+import { targetEnd } from './target/end.ts';
 import { cleanNode } from './target/node-cleanup.ts';
 
 /** Where the CLI's exec session finds the agent, inside the helper's own container. */
@@ -19,7 +21,13 @@ const [verb, first = '', second = '', third = '', fourth = ''] = process.argv.sl
 const role = roles.find((one) => one === first);
 if (verb === 'serve' && role) {
   setDeadlineFactor(readDeadlineFactor(third) ?? 1);
-  await serveAgent(controlSocket, role, second);
+  const { abandon } = await serveEnd({
+    socketPath: controlSocket,
+    role,
+    migration: second,
+    makeEnd: (emit, isAttended) => (role === 'source' ? sourceEnd(second, emit, isAttended) : targetEnd(second, emit)),
+  });
+  process.on('SIGTERM', () => void abandon('somebody ended a helper pod').finally(() => process.exit(0)));
 } else if (verb === 'attach' || verb === 'connect') {
   const socket = verb === 'attach' ? connect(controlSocket) : connect(Number(second), first);
   socket.on('error', (error) => {

@@ -10,6 +10,7 @@ import { progressOn } from '../cli/progress/progress-on.ts';
 import { lastLine, planText } from '../cli/report.ts';
 import type { Streams } from '../cli/command.ts';
 import { exchangeTeller, hasLog, logLine } from '../cli/verbosity.ts';
+import { readDeadlineFactor, setDeadlineFactor } from '../deadlines.ts';
 import { MigrateError } from '../errors.ts';
 import { openConnection } from '../kube/connection.ts';
 import type { MigrationRequest, OnEvent } from '../migration/contract.ts';
@@ -21,6 +22,7 @@ interface Voice {
 
 /** `kubectl migrate POD --to CLUSTER`. @throws MigrateError and KubeError; nothing is printed for them here */
 export async function migrateCommand(args: MigrateArguments, streams: Streams): Promise<void> {
+  setDeadlineFactor(deadlineFactorOf(process.env));
   // What the connection tells goes the same way as what the migration tells, once that has a place on the screen.
   const voice: Voice = { say: (message) => void streams.err.write(`${message}\n`) };
   const connection = await openConnection(
@@ -40,6 +42,16 @@ export async function migrateCommand(args: MigrateArguments, streams: Streams): 
   } finally {
     connection.close();
   }
+}
+
+/** @throws MigrateError (usage) */
+function deadlineFactorOf(env: NodeJS.ProcessEnv): number {
+  const text = env['KUBECTL_MIGRATE_DEADLINE_FACTOR'];
+  if (text === undefined || text === '') return 1;
+  const factor = readDeadlineFactor(text);
+  if (factor === undefined)
+    throw new MigrateError('usage', `error: KUBECTL_MIGRATE_DEADLINE_FACTOR must be a number from 1 to 100, not "${text}"`);
+  return factor;
 }
 
 async function dryRun(request: MigrationRequest, args: MigrateArguments, { out, err }: Streams): Promise<void> {
@@ -96,6 +108,8 @@ async function run(request: MigrationRequest, args: MigrateArguments, { out, err
     log.remove();
   } catch (error) {
     await progress.end();
+    // What an earlier command left may be in doubt before anything of this one is there.
+    isTouched ||= error instanceof MigrateError && error.kind === 'in-doubt';
     const told = isTouched ? logged(error, log) : error;
     if (!isTouched) log.remove();
     events?.error(told);

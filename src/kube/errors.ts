@@ -59,6 +59,16 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof KubeError && error.code === 404;
 }
 
+/** For a `catch`: nothing, when the object is not there. @throws the error when it is another one */
+export function unlessNotFound(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
+}
+
+/** For a `catch`: nothing, when the object is not the one that a precondition meant. @throws the error when it is another one */
+export function unlessOther(error: unknown): undefined {
+  if (!(error instanceof KubeError) || error.code !== 409 || error.reason !== 'Conflict') throw error;
+}
+
 /** An object of that name is there already (409 also stands for `Conflict`, which is something else). */
 export function isAlreadyExists(error: unknown): boolean {
   return error instanceof KubeError && error.reason === 'AlreadyExists';

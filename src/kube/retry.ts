@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../deadlines.ts';
 import { isPassing } from './errors.ts';
 
 export interface RetryPolicy {
@@ -18,7 +19,7 @@ const longestPauseMs = 2_000;
  * @throws what the work throws, at once when asking again cannot help, else at the deadline
  */
 export async function retry<T>(work: () => Promise<T>, { deadlineMs, canPass = isPassing, onRetry }: RetryPolicy): Promise<T> {
-  const deadline = performance.now() + deadlineMs;
+  const deadline = performance.now() + scaled(deadlineMs);
   for (let failures = 0; ; failures++) {
     try {
       return await work();

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../deadlines.ts';
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from './connection.ts';
 import { errorOfStatus, isPassing, KubeError, type Status } from './errors.ts';
@@ -35,7 +36,7 @@ export async function waitFor<T extends KubeObject>(
   signal: AbortSignal,
 ): Promise<T | undefined> {
   signal.throwIfAborted();
-  const deadline = AbortSignal.timeout(wait.deadlineMs);
+  const deadline = AbortSignal.timeout(scaled(wait.deadlineMs));
   const both = AbortSignal.any([signal, deadline]);
   let last: { readonly object: T | undefined } | undefined;
   let trouble: KubeError | undefined;
@@ -107,6 +108,6 @@ function timedOut<T>(
   trouble: KubeError | undefined,
 ): MigrateError {
   const state = trouble ? trouble.message : last && wait.describe?.(last.object);
-  const message = `waited ${wait.deadlineMs / 1000} s for ${wait.what} in cluster ${connection.name}${state ? `; ${state}` : ''}`;
+  const message = `waited ${scaled(wait.deadlineMs) / 1000} s for ${wait.what} in cluster ${connection.name}${state ? `; ${state}` : ''}`;
   return new MigrateError('failed', message, trouble ? { cause: trouble } : {});
 }

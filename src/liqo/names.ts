@@ -19,3 +19,6 @@ export const managedByValue = 'kubectl-migrate';
 export const migrationLabel = 'kubectl-migrate/migration';
 /** On helper pods: the name of the pod that is moved. No label, whose values are shorter than names may be. */
 export const movedPodAnnotation = 'kubectl-migrate/pod';
+export const movedPodUidAnnotation = 'kubectl-migrate/pod-uid';
+/** On the source helper: by this the pod's object is known again that the source's agent keeps. */
+export const recordAnnotation = 'kubectl-migrate/record';

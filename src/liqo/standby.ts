@@ -33,11 +33,14 @@ export function standbyShadowPod(pod: Pod, peer: Peer, twinNamespace: string, he
  * the pod may be all that there is, and must not go because somebody deletes a helper. Not earlier: Liqo's controller gives
  * a pod the ShadowPod's labels when it creates it, and could never take those away again; what it applies later it can
  * (shadowpod_controller.go: Create with one field operation, then server-side apply with another).
+ *
+ * @param uid of the ShadowPod that is meant: a patch with another one is refused
  */
-export function markingPatch(pod: Pod, migration: string): unknown {
+export function markingPatch(pod: Pod, migration: string, uid: string): unknown {
   const own = pod.metadata.labels ?? {};
   return {
     metadata: {
+      uid,
       ownerReferences: null,
       labels: { [migrationLabel]: migration, ...(own[managedByLabel] === undefined ? { [managedByLabel]: managedByValue } : {}) },
     },
@@ -49,13 +52,15 @@ export function markingPatch(pod: Pod, migration: string): unknown {
  * {@link isSeen}: a virtual kubelet that meets its label on a ShadowPod, and knows no pod of that name on its node,
  * deletes the ShadowPod (Liqo: reflection/workload/podns.go, Handle), and the moved pod with it.
  *
+ * @param uid of the ShadowPod that is meant: a patch with another one is refused
  * @param standing the pod as the ShadowPod was made from it: what its user has taken away since, the virtual kubelet would
  *   leave there, as it was not the one that wrote it
  */
-export function adoptionPatch(pod: Pod, peer: Peer, standing: Pod = pod): unknown {
+export function adoptionPatch(pod: Pod, peer: Peer, uid: string, standing: Pod = pod): unknown {
   const own = pod.metadata.labels ?? {};
   return {
     metadata: {
+      uid,
       annotations: takenAway(standing.metadata.annotations, pod.metadata.annotations),
       labels: {
         ...takenAway(standing.metadata.labels, own),

@@ -1,5 +1,4 @@
 import type { KubeConnection } from '../kube/connection.ts';
-import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject, Pod, Secret } from '../kube/types.ts';
 import { tokenKey, tokenSecretName } from './forge-volumes.ts';
 import { destinationLabel, managedByLabel, managedByValue, migrationLabel, originLabel } from './names.ts';
@@ -28,41 +27,44 @@ export function projectedTokens(pod: Pod): Token[] {
 }
 
 /**
- * Makes the Secret at the peer from which the standby pod's tokens come. The virtual kubelet makes one only once the
- * pod is at the virtual node, and the kubelet mounts no volume before it is there. The tokens are bound to no pod:
- * bound to the old one they would end with it. When it adopts the pod, the virtual kubelet finds that the Secret is of
- * another pod UID and makes its own, with its own tokens (Liqo: NamespacedServiceAccountReflector.Handle).
+ * Asks for the tokens that the pod mounts, for the Secret at the peer from which the standby pod's tokens come. The virtual
+ * kubelet makes one only once the pod is at the virtual node, and the kubelet mounts no volume before it is there. The tokens are
+ * bound to no pod: bound to the old one they would end with it. When it adopts the pod, the virtual kubelet finds that the Secret
+ * is of another pod UID and makes its own, with its own tokens (Liqo: NamespacedServiceAccountReflector.Handle).
  *
- * @returns the Secret's path at the peer, or undefined when the pod mounts no token
+ * @returns the Secret to make at the peer, or undefined when the pod mounts no token
  */
-export async function createTokenSecret(
+export async function forgeTokenSecret(
   home: KubeConnection,
-  remote: KubeConnection,
-  pod: Pod,
-  peer: Peer,
-  twinNamespace: string,
-  migration: string,
+  { pod, peer, twinNamespace, id }: SecretOf,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<KubeObject | undefined> {
   const tokens = projectedTokens(pod);
   if (tokens.length === 0) return undefined;
-  const path = tokenPath(pod);
   const stringData: Record<string, string> = {};
   let expiration = '';
   for (const { key, audience, seconds } of tokens) {
-    const { status } = await home.create<TokenRequest>(path, tokenRequest({ audience, seconds }), signal);
+    const { status } = await home.create<TokenRequest>(tokenPath(pod), tokenRequest({ audience, seconds }), signal);
     stringData[key] = status.token;
     if (expiration === '' || status.expirationTimestamp < expiration) expiration = status.expirationTimestamp;
   }
-  const collection = `/api/v1/namespaces/${twinNamespace}/secrets`;
-  const secret = tokenSecret(pod, peer, twinNamespace, stringData, expiration, migration);
-  const { name } = secret.metadata;
-  // One of that name can only be a remnant: there is no pod of that name at the peer (the plan looked).
-  await remote.delete(`${collection}/${name}`, {}, signal).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error;
-  });
-  await remote.create(collection, secret, signal);
-  return `${collection}/${name}`;
+  return tokenSecret({ pod, peer, twinNamespace, id }, stringData, expiration);
+}
+
+/** Whether a Secret is of a pod of that name: one that is there before ours can only be what is left of such a pod, or somebody else's. */
+export function isTokenSecretOf(secret: KubeObject, pod: string): boolean {
+  return secret.metadata.annotations?.[podNameAnnotation] === pod;
+}
+
+const podNameAnnotation = 'offloading.liqo.io/service-account-for-pod-name';
+
+/** What a token Secret is made for. */
+interface SecretOf {
+  readonly pod: Pod;
+  readonly peer: Peer;
+  readonly twinNamespace: string;
+  /** The migration's. */
+  readonly id: string;
 }
 
 /** Where the API gives tokens of a pod's service account. */
@@ -80,12 +82,9 @@ export function tokenRequest({ audience, seconds }: Pick<Token, 'audience' | 'se
 
 /** The Secret at the peer, as Liqo's virtual kubelet forges it. @param tokens by their keys */
 export function tokenSecret(
-  pod: Pod,
-  peer: Peer,
-  twinNamespace: string,
+  { pod, peer, twinNamespace, id }: SecretOf,
   tokens: Record<string, string>,
   expiration: string,
-  migration: string,
 ): Secret & { stringData: Record<string, string> } {
   return {
     apiVersion: 'v1',
@@ -99,10 +98,10 @@ export function tokenSecret(
         [destinationLabel]: peer.clusterId,
         'offloading.liqo.io/service-account-name': pod.spec.serviceAccountName ?? 'default',
         [managedByLabel]: managedByValue,
-        [migrationLabel]: migration,
+        [migrationLabel]: id,
       },
       annotations: {
-        'offloading.liqo.io/service-account-for-pod-name': pod.metadata.name,
+        [podNameAnnotation]: pod.metadata.name,
         'offloading.liqo.io/service-account-for-pod-uid': pod.metadata.uid ?? '',
         'offloading.liqo.io/service-account-expiration': expiration,
       },

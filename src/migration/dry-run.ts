@@ -1,15 +1,17 @@
 import type { KubeConnection } from '../kube/connection.ts';
 import { isAlreadyExists, isNotFound, KubeError, serverWords } from '../kube/errors.ts';
+import { podsIn, secretsIn } from '../kube/paths.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { forgeShadowPod } from '../liqo/forge-shadow-pod.ts';
 import { homePod } from '../liqo/home-pod.ts';
 import { missingReferences } from '../liqo/missing-references.ts';
+import { shadowPodsIn } from '../liqo/paths.ts';
 import { standbyShadowPod } from '../liqo/standby.ts';
 import { projectedTokens, tokenPath, tokenRequest, tokenSecret } from '../liqo/token-secret.ts';
 import { finding, type Finding } from '../preflight/finding.ts';
 import type { MigrationRequest, PlanReport } from './contract.ts';
-import { sourceHelper, targetHelper } from './helper-pods.ts';
-import type { Pins } from './images.ts';
+import { sourceHelper, targetHelper } from './helpers/pods.ts';
+import type { Pins } from './helpers/images.ts';
 import { reachDirectly } from './peer-connection.ts';
 import { lacking } from '../preflight/references.ts';
 import { isAllowed } from '../preflight/rights.ts';
@@ -55,9 +57,9 @@ export async function dryRun(request: MigrationRequest, signal: AbortSignal): Pr
 async function tryHome(attempts: DryRunAttempts, { connection: home, agentImage }: MigrationRequest, plan: Plan): Promise<void> {
   const { pod, peer } = plan;
   const { name, namespace = '' } = pod.metadata;
-  const pods = `/api/v1/namespaces/${namespace}/pods`;
-  await attempts.create(home, pods, sourceHelper(plan, id, agentImage));
-  await attempts.create(home, pods, targetHelper(plan, id, agentImage, noPins));
+  const pods = podsIn(namespace);
+  await attempts.create(home, pods, sourceHelper({ ...plan, id }, agentImage));
+  await attempts.create(home, pods, targetHelper({ ...plan, id }, agentImage, noPins));
   for (const token of projectedTokens(pod)) {
     const account = `${namespace}/${pod.spec.serviceAccountName ?? 'default'}`;
     await attempts.attempt(home, 'give a token of', 'serviceaccount', account, async () =>
@@ -74,20 +76,13 @@ async function tryHome(attempts: DryRunAttempts, { connection: home, agentImage 
 
 async function tryPeer(attempts: DryRunAttempts, remote: KubeConnection, { agentImage }: MigrationRequest, plan: Plan): Promise<void> {
   const { pod, peer, twinNamespace } = plan;
-  const collection = `/apis/offloading.liqo.io/v1beta1/namespaces/${twinNamespace}/shadowpods`;
-  const helper = targetHelper(plan, id, agentImage, noPins);
+  const collection = shadowPodsIn(twinNamespace);
+  const helper = targetHelper({ ...plan, id }, agentImage, noPins);
   await attempts.create(remote, collection, forgeShadowPod(helper, peer, twinNamespace));
   const tokens = projectedTokens(pod);
   if (tokens.length > 0) {
-    const secrets = `/api/v1/namespaces/${twinNamespace}/secrets`;
-    const secret = tokenSecret(
-      pod,
-      peer,
-      twinNamespace,
-      Object.fromEntries(tokens.map(({ key }) => [key, ''])),
-      new Date().toISOString(),
-      id,
-    );
+    const secrets = secretsIn(twinNamespace);
+    const secret = tokenSecret({ ...plan, id }, Object.fromEntries(tokens.map(({ key }) => [key, ''])), new Date().toISOString());
     const { name } = secret.metadata;
     const deletion = async (): Promise<void> => remote.delete(`${secrets}/${name}`, { dryRun: ['All'] }, attempts.signal);
     await attempts.attempt(remote, 'delete', 'secret', `${twinNamespace}/${name}`, deletion, isNotFound);
@@ -99,7 +94,7 @@ async function tryPeer(attempts: DryRunAttempts, remote: KubeConnection, { agent
     spec: { ...helper.spec, nodeName: '' },
   };
   await attempts.create(remote, collection, standbyShadowPod(pod, peer, twinNamespace, twin));
-  await attempts.mayChange(remote, twinNamespace);
+  await attempts.mayChange(remote, twinNamespace, tokens.length > 0);
   const { spec } = forgeShadowPod(pod, peer, twinNamespace);
   const references = await attempts.attempt(remote, 'read', 'references of pod', `${twinNamespace}/${pod.metadata.name}`, async () =>
     missingReferences(remote, spec.pod, pod.metadata.name, twinNamespace, attempts.signal),
@@ -159,12 +154,15 @@ class DryRunAttempts {
     }
   }
 
-  /** The ShadowPod is labelled when its pod is there, and deleted when all is rolled back: it cannot be tried before. */
-  async mayChange(remote: KubeConnection, namespace: string): Promise<void> {
-    for (const verb of ['patch', 'delete']) {
-      const right = { verb, group: 'offloading.liqo.io', resource: 'shadowpods', namespace };
-      if (await isAllowed(remote, right, this.signal)) continue;
-      const text = `Liqo's user may not ${verb} shadowpods in namespace ${namespace} of cluster ${remote.name}`;
+  /** What is only made on the way cannot be tried before: the ShadowPod is labelled and deleted later on, the tokens' Secret released. */
+  async mayChange(remote: KubeConnection, namespace: string, hasTokens: boolean): Promise<void> {
+    const later = [
+      ...['get', 'patch', 'delete'].map((verb) => ({ verb, group: 'offloading.liqo.io', resource: 'shadowpods' })),
+      ...(hasTokens ? ['get', 'patch'].map((verb) => ({ verb, group: '', resource: 'secrets' })) : []),
+    ];
+    for (const { verb, group, resource } of later) {
+      if (await isAllowed(remote, { verb, group, resource, namespace }, this.signal)) continue;
+      const text = `Liqo's user may not ${verb} ${resource} in namespace ${namespace} of cluster ${remote.name}`;
       this.findings.push(finding('KM-RIGHTS', { kind: 'namespace', name: namespace }, text));
     }
   }

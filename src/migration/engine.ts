@@ -1,17 +1,20 @@
 import { randomBytes } from 'node:crypto';
+import { deadlineFactor } from '../deadlines.ts';
 import { MigrateError } from '../errors.ts';
 import type { MigrationReport, MigrationRequest, OnEvent, PlanReport } from './contract.ts';
+import { pinFindings } from './helpers/images.ts';
+import { MadeObjects } from './made.ts';
+import { makePlan, requireUnblocked, type Plan } from './plan.ts';
+import { rollBack } from './roll-back.ts';
 import { StepRunner } from './step-runner.ts';
-import { pinFindings } from './images.ts';
-import { makePlan, requireUnblocked } from './plan.ts';
-import { checkpoint } from './steps/checkpoint.ts';
 import { cleanup } from './steps/cleanup.ts';
-import { cutover } from './steps/cutover.ts';
+import { cutover } from './steps/cutover/cutover.ts';
+import { startFrozenPart } from './steps/frozen-part.ts';
 import { precopy } from './steps/precopy.ts';
 import { prepare } from './steps/prepare.ts';
 import { standby } from './steps/standby.ts';
 import { TimelineRecorder } from './timeline.ts';
-import { UndoList } from './undo.ts';
+import type { Underway } from './underway.ts';
 import { requireWithinBudget } from './within-budget.ts';
 
 export { dryRun } from './dry-run.ts';
@@ -32,7 +35,7 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
   const id = randomBytes(4).toString('hex');
   const timeline = new TimelineRecorder(onEvent);
   const runner = new StepRunner(onEvent, timeline, signal);
-  const undo = new UndoList();
+  let underway: Underway | undefined;
   onEvent({ type: 'started', migration: id, pod: request.pod, namespace: request.namespace, to: request.to });
   try {
     const planned = await runner.step('plan', async () => {
@@ -40,19 +43,26 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
       requireUnblocked(made);
       return { ...made, id };
     });
-    const ready = await runner.step('prepare', async ({ progress }) => prepare(planned, request, undo, progress, onEvent, signal));
+    const begun = (underway = begin(planned, request));
+    const ready = await runner.step('prepare', async ({ progress }) => prepare(planned, begun, progress, onEvent, signal));
     timeline.follow('source', ready.source);
     timeline.follow('target', ready.target);
     const { bytesPerSecond } = await runner.step('precopy', async ({ bytes }) => precopy(ready, bytes));
-    requireWithinBudget(planned, ready.inspection, bytesPerSecond);
-    const waiting = await runner.step('standby', async ({ progress }) => standby(ready, undo, progress, signal));
-    const moved = await checkpoint(waiting, runner, undo, onEvent, signal);
+    requireWithinBudget(planned.pod, planned.report.budget, ready.inspection, bytesPerSecond);
+    const waiting = await runner.step('standby', async ({ progress }) => standby(ready, progress, signal));
+    const frozen = await runner.step('checkpoint', async ({ progress, bytes }) => {
+      progress('freezing');
+      runner.ignoreStop();
+      const part = startFrozenPart(waiting, onEvent, signal);
+      return { part, ...(await part.until('sent', ['frozen', 'sent'], bytes)) };
+    });
+    await runner.step('restore', async () => frozen.part.until('held', ['held']));
+    const moved = await runner.step('commit', async () => frozen.part.end());
     timeline.frozen(moved.frozenMs);
     // The target runs and the source never will again: from here there is only forward, whatever the user presses.
-    undo.forget();
-    runner.ignoreStop();
-    const left = await runner.step('cutover', async ({ progress }) => cutover(waiting, progress));
-    const cleaned = await runner.step('cleanup', async () => cleanup(ready));
+    const left = await runner.step('cutover', async ({ progress }) => cutover(begun, ready.remote, progress));
+    const cleaned = await runner.step('cleanup', async () => cleanup(begun, ready.remote));
+    const factor = deadlineFactor();
     return {
       pod: request.pod,
       namespace: request.namespace,
@@ -64,29 +74,45 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
       bytes: runner.steps.reduce((sum, { bytes }) => sum + bytes, 0),
       steps: runner.steps,
       findings: [...planned.report.findings, ...ready.inspection.findings, ...pinFindings(planned.pod, ready.pins)],
-      notes: [...moved.notes, ...left.notes, ...cleaned.notes],
+      notes: [
+        ...moved.notes,
+        ...left.notes,
+        ...cleaned.notes,
+        ...(factor === 1 ? [] : [`all deadlines were ${factor} times as long (KUBECTL_MIGRATE_DEADLINE_FACTOR)`]),
+      ],
       timeline: timeline.timeline,
     };
   } catch (error) {
-    throw await rollBack(error as Error, undo, id, onEvent);
+    throw await settled(error as Error, underway, onEvent);
   }
 }
 
-/** Undoes what was done and makes the error that tells how things stand now. */
-async function rollBack(error: Error, undo: UndoList, id: string, onEvent: OnEvent): Promise<Error> {
-  if (error instanceof MigrateError && (error.kind === 'in-doubt' || error.kind === 'usage' || error.kind === 'refused')) {
-    const failures = await undo.run();
-    for (const failure of failures) onEvent({ type: 'notice', message: failure });
-    return error;
-  }
-  if (undo.isEmpty) return error;
-  onEvent({ type: 'notice', message: 'rolling back' });
-  const failures = await undo.run();
-  const find = `kubectl get pods -A -l kubectl-migrate/migration=${id}`;
+function begin(plan: Plan & { readonly id: string }, { connection, agentImage }: MigrationRequest): Underway {
+  const { id, pod, sourceNode, peer, twinNamespace } = plan;
+  return {
+    move: { id, pod, sourceNode, peer, twinNamespace },
+    agentImage,
+    home: connection,
+    made: new MadeObjects(id),
+    remote: undefined,
+    source: undefined,
+    target: undefined,
+    targetNode: undefined,
+    touched: { source: false, target: false },
+  };
+}
+
+/** Undoes what was done, unless it is in doubt who may run, and makes the error that tells how things stand now. */
+async function settled(error: Error, underway: Underway | undefined, onEvent: OnEvent): Promise<Error> {
+  if (!underway || (error instanceof MigrateError && error.kind === 'in-doubt')) return error;
+  const isRefused = error instanceof MigrateError && error.kind === 'refused';
+  if (!isRefused) onEvent({ type: 'notice', message: 'rolling back' });
+  const failures = await rollBack(underway);
   if (failures.length > 0) {
+    const { name, namespace } = underway.move.pod.metadata;
     const message = `${error.message}; and not everything could be rolled back: ${failures.join('; ')}`;
-    return new MigrateError('in-doubt', message, { cause: error, hint: `what is left: ${find}` });
+    const hint = `the same command takes the rest back: kubectl migrate ${name} -n ${namespace} --to ${underway.move.peer.virtualNode}`;
+    return new MigrateError('in-doubt', message, { cause: error, hint });
   }
-  if (error instanceof MigrateError) return error;
-  return new MigrateError('failed', error.message, { cause: error });
+  return error instanceof MigrateError ? error : new MigrateError('failed', error.message, { cause: error });
 }

@@ -4,7 +4,7 @@ import { KubeError } from '../kube/errors.ts';
 import { exec } from '../kube/exec.ts';
 import type { Pod } from '../kube/types.ts';
 import { peerKubeconfig, type Peer } from '../liqo/peer.ts';
-import { agentCommand, agentContainer } from './helper-pods.ts';
+import { agentCommand, agentContainer } from './helpers/pods.ts';
 
 /** The peer's API server as Liqo's own user; undefined when it cannot be reached from here. @throws KubeError of the home cluster */
 export async function reachDirectly(home: KubeConnection, peer: Peer, signal: AbortSignal): Promise<KubeConnection | undefined> {

@@ -1,14 +1,15 @@
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Pod } from '../kube/types.ts';
-import type { Inspection, PodOnNode } from '../protocol/agent-calls.ts';
-import type { AgentSession } from './agent-session.ts';
-import type { MigrationRequest } from './contract.ts';
-import type { Pins } from './images.ts';
+import type { Inspection } from '../protocol/agent-calls.ts';
+import type { Pins } from './helpers/images.ts';
+import type { AgentSession } from './helpers/session.ts';
 import type { Plan } from './plan.ts';
+import type { Underway } from './underway.ts';
 
 /** A migration with both agents at work and nothing of the pod touched yet. */
 export interface Prepared {
   readonly plan: Plan & { readonly id: string };
+  readonly underway: Underway;
   readonly home: KubeConnection;
   readonly remote: KubeConnection;
   readonly source: AgentSession;
@@ -17,8 +18,6 @@ export interface Prepared {
   readonly targetTwin: Pod;
   /** Images that the pod at the peer names by digest. */
   readonly pins: Pins;
-  readonly podOnNode: PodOnNode;
   /** What the source agent found in the pod before anything was touched, and of the findings of both those that do not block. */
   readonly inspection: Inspection;
-  readonly request: MigrationRequest;
 }

@@ -3,7 +3,7 @@ import type { OnEvent, StepName, StepReport } from './contract.ts';
 import type { TimelineRecorder } from './timeline.ts';
 
 /** What the work of a step found out about itself. */
-interface Measures {
+export interface Measures {
   readonly bytes?: number;
   /** When others measured it better than the time between the step's begin and its end. */
   readonly ms?: number;
@@ -16,8 +16,6 @@ export interface StepReporter {
   readonly progress: (message: string) => void;
   /** @param about how much it will be in the end */
   readonly bytes: (bytes: number, about: number) => void;
-  /** The step is over, and the same work goes on as the next one. */
-  readonly turnTo: (next: StepName, measures: Measures) => void;
 }
 
 /** Runs the steps of a migration, measures them and tells about them. */
@@ -39,13 +37,13 @@ export class StepRunner {
     return performance.now() - this.#start;
   }
 
-  /** After the commit there is only forward: the user's wish to stop comes too late. */
+  /** From here on a step may not be left where it is: whoever begins one minds the user's wish to stop, or there is only forward. */
   ignoreStop(): void {
     this.#signal = new AbortController().signal;
   }
 
   /**
-   * @param work may return the measures of the step, or of the last one that it turned to
+   * @param work may return the measures of the step
    * @throws MigrateError (interrupted) when the user stopped it, else what the work throws
    */
   async step<T>(step: StepName, work: (voice: StepReporter) => Promise<T>): Promise<T> {
@@ -55,10 +53,6 @@ export class StepRunner {
       const result = await work({
         progress: (message) => this.#emit((current) => ({ type: 'step-progress', step: current, message })),
         bytes: (bytes, about) => this.#emit((current) => ({ type: 'step-bytes', step: current, bytes, about })),
-        turnTo: (next, measures) => {
-          this.#end(measures);
-          this.#begin(next);
-        },
       });
       this.#end((result ?? {}) as Measures);
       return result;

@@ -1,4 +1,4 @@
-import type { AgentSession } from './agent-session.ts';
+import type { AgentSession } from './helpers/session.ts';
 import type { OnEvent, StepName, Timeline, TimelineSpan } from './contract.ts';
 
 /** Collects what the agents and the steps emit, on one clock. */
@@ -13,10 +13,10 @@ export class TimelineRecorder {
   }
 
   /** From now on what this agent tells belongs to it. */
-  follow(side: 'source' | 'target', { clock, listen }: AgentSession): void {
-    this.#errorMs[side] = clock.errorMs;
-    const ours = (theirs: number): number => theirs - clock.aheadMs - performance.timeOrigin - this.#start;
-    listen((event) => {
+  follow(side: 'source' | 'target', session: AgentSession): void {
+    this.#errorMs[side] = session.clock.errorMs;
+    const ours = (theirs: number): number => theirs - session.clock.aheadMs - performance.timeOrigin - this.#start;
+    session.listen((event) => {
       if (event.type === 'span') {
         const { name, container } = event;
         this.#add({ side, name, ...(container === undefined ? {} : { container }), fromMs: ours(event.from), toMs: ours(event.to) });

@@ -22,6 +22,8 @@ export interface Hello {
   readonly state: string;
   /** Whether a CLI attends this migration now: it was heard within the last seconds. */
   readonly isAttended: boolean;
+  /** Whether that one has a connection; without one it may be dead, or about to open the next. */
+  readonly isConnected: boolean;
 }
 
 export interface ContainerRef {

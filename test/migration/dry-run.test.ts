@@ -92,8 +92,11 @@ test('rights of the credential that only later steps need are asked for', async 
   peer.answer(({ path }, response) => json(response, path.endsWith('/selfsubjectaccessreviews') ? { status: { allowed: false } } : {}));
   const { findings } = await attempted();
   expect(blockersAmong(findings).map(({ code, text }) => `${code} ${text}`)).toEqual([
+    "KM-RIGHTS Liqo's user may not get shadowpods in namespace demo of cluster away",
     "KM-RIGHTS Liqo's user may not patch shadowpods in namespace demo of cluster away",
     "KM-RIGHTS Liqo's user may not delete shadowpods in namespace demo of cluster away",
+    "KM-RIGHTS Liqo's user may not get secrets in namespace demo of cluster away",
+    "KM-RIGHTS Liqo's user may not patch secrets in namespace demo of cluster away",
   ]);
 });
 

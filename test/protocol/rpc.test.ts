@@ -22,7 +22,7 @@ test('calls run side by side and each gets its own answer', async () => {
     if (method === 'slow') await new Promise((resolve) => setTimeout(resolve, 30));
     return { method, params };
   });
-  const [slow, fast] = await Promise.all([client.call('slow', 1, 5_000), client.call('fast', { a: 2 }, 5_000)]);
+  const [slow, fast] = await Promise.all([client.call(1, 'slow', 1, 5_000), client.call(2, 'fast', { a: 2 }, 5_000)]);
   expect(slow).toEqual({ method: 'slow', params: 1 });
   expect(fast).toEqual({ method: 'fast', params: { a: 2 } });
 });
@@ -31,8 +31,8 @@ test('an error comes with the words of the other side', async () => {
   const { client } = joined(async () => {
     throw new Error('CRIU says no');
   });
-  await expect(client.call('x', null, 5_000)).rejects.toThrow(RemoteError);
-  await expect(client.call('x', null, 5_000)).rejects.toThrow('CRIU says no');
+  await expect(client.call(3, 'x', null, 5_000)).rejects.toThrow(RemoteError);
+  await expect(client.call(4, 'x', null, 5_000)).rejects.toThrow('CRIU says no');
 });
 
 test('events come while a call is under way', async () => {
@@ -40,19 +40,19 @@ test('events come while a call is under way', async () => {
     emit({ type: 'stage', stage: 'frozen' });
     return null;
   });
-  await client.call('x', null, 5_000);
+  await client.call(5, 'x', null, 5_000);
   expect(events).toEqual([{ type: 'stage', stage: 'frozen' }]);
 });
 
 test('a call whose other side goes away fails and says so, as do all later ones', async () => {
   const { client, hangUp } = joined(async () => new Promise(() => undefined));
-  const call = client.call('x', null, 60_000);
+  const call = client.call(6, 'x', null, 60_000);
   hangUp();
   await expect(call).rejects.toThrow('the agent ended the conversation');
-  await expect(client.call('y', null, 60_000)).rejects.toThrow('the agent ended the conversation');
+  await expect(client.call(7, 'y', null, 60_000)).rejects.toThrow('the agent ended the conversation');
 });
 
 test('a call without an answer ends at its deadline and names itself', async () => {
   const { client } = joined(async () => new Promise(() => undefined));
-  await expect(client.call('source.inspect', null, 20)).rejects.toThrow('no answer to "source.inspect" within 0.02 s');
+  await expect(client.call(8, 'source.inspect', null, 20)).rejects.toThrow('no answer to "source.inspect" within 0.02 s');
 });

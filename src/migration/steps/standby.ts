@@ -1,13 +1,14 @@
 import { MigrateError } from '../../errors.ts';
-import { isNotFound } from '../../kube/errors.ts';
-import { retry } from '../../kube/retry.ts';
+import { isAlreadyExists } from '../../kube/errors.ts';
+import { podsIn, secretsIn } from '../../kube/paths.ts';
+import type { KubeObject, Pod } from '../../kube/types.ts';
 import { waitFor } from '../../kube/wait.ts';
-import type { Pod } from '../../kube/types.ts';
+import { shadowPodsIn } from '../../liqo/paths.ts';
 import { markingPatch, standbyShadowPod } from '../../liqo/standby.ts';
-import { createTokenSecret } from '../../liqo/token-secret.ts';
-import { withPins } from '../images.ts';
+import { forgeTokenSecret, isTokenSecretOf } from '../../liqo/token-secret.ts';
 import { requireNoDrift } from '../drift.ts';
-import type { UndoList } from '../undo.ts';
+import { withPins } from '../helpers/images.ts';
+import { podOnNode } from '../pod-on-node.ts';
 import type { Prepared } from '../prepared.ts';
 
 /** How long the peer's kubelet may take for sandbox, network and volumes. */
@@ -15,16 +16,15 @@ const armDeadlineMs = 90_000;
 /** How long the target agent waits for its pod's containers before it gives the runtime back. */
 const awaitSeconds = 300;
 
+/** A migration whose pod is at the peer, up to the creation of its first container. */
 export interface Standby extends Prepared {
-  /** Path of the ShadowPod at the peer. */
-  readonly shadowPod: string;
-  /** Path of the Secret with the pod's tokens at the peer, if it mounts any. */
-  readonly tokenSecret: string | undefined;
+  /** The ShadowPod's UID. */
+  readonly shadowUid: string;
 }
 
 /** Makes the pod at the peer, up to the creation of its first container, which the target agent holds. */
-export async function standby(prepared: Prepared, undo: UndoList, say: (message: string) => void, signal: AbortSignal): Promise<Standby> {
-  const { plan, home, remote, target, podOnNode, targetTwin, pins } = prepared;
+export async function standby(prepared: Prepared, say: (message: string) => void, signal: AbortSignal): Promise<Standby> {
+  const { plan, home, remote, target, targetTwin, pins, underway } = prepared;
   const { pod, peer, twinNamespace, id } = plan;
   const { name } = pod.metadata;
   say('mounting the runtime wrapper on the target node');
@@ -35,57 +35,52 @@ export async function standby(prepared: Prepared, undo: UndoList, say: (message:
       pod: name,
       containers: pod.spec.containers.map((container) => container.name),
       initContainers: (pod.spec.initContainers ?? []).map((container) => container.name),
-      addresses: podOnNode.addresses,
+      addresses: podOnNode(pod).addresses,
       deadlineSeconds: awaitSeconds,
     },
     20_000,
   );
-  const collection = `/apis/offloading.liqo.io/v1beta1/namespaces/${twinNamespace}/shadowpods`;
-  const shadowPod = `${collection}/${name}`;
-  undo.add('the target agent', async () => target.call('target.abort', null, 10_000).then(undefined, () => undefined));
+  const secret = await forgeTokenSecret(home, plan, signal);
+  if (secret) await createTokenSecret(prepared, secret, signal);
 
-  const secret = createTokenSecret(home, remote, pod, peer, twinNamespace, id, signal);
-  undo.add(`the token Secret of pod ${name} at ${peer.virtualNode}`, async () => {
-    const path = await secret.catch(() => undefined);
-    if (path !== undefined) await remote.delete(path, {}).catch(unlessNotFound);
-  });
-  const tokenSecret = await secret;
-
-  undo.add(`ShadowPod ${twinNamespace}/${name} at ${peer.virtualNode}`, async () => {
-    await target.call('target.abort', null, 10_000).catch(() => undefined);
-    await retry(async () => remote.delete(shadowPod, {}).catch(unlessNotFound), { deadlineMs: 30_000 });
-    await untilGone(prepared);
-  });
   say('waiting for the sandbox, the volumes and the first container');
-  await remote.create(collection, standbyShadowPod(withPins(pod, pins), peer, twinNamespace, targetTwin), signal);
+  const shadowPod = standbyShadowPod(withPins(pod, pins), peer, twinNamespace, targetTwin);
+  const options = {
+    what: `ShadowPod ${twinNamespace}/${name} at ${peer.virtualNode}`,
+    isOurs: ({ metadata }: KubeObject) => metadata.ownerReferences?.some(({ uid }) => uid === targetTwin.metadata.uid) ?? false,
+  };
+  const created = await underway.made.create<KubeObject>(remote, shadowPodsIn(twinNamespace), shadowPod, options, signal);
 
   await Promise.race([
     target.call('target.armed', { deadlineMs: armDeadlineMs }, armDeadlineMs + 5_000),
     whyItCannotStart(prepared, signal),
   ]);
-  await remote.patch(shadowPod, markingPatch(pod, id), 'merge', signal);
+  const shadowUid = created.metadata.uid ?? '';
+  await remote.patch(`${shadowPodsIn(twinNamespace)}/${name}`, markingPatch(pod, id, shadowUid), 'merge', signal);
   await requireNoDrift(home, pod, signal);
-  return { ...prepared, shadowPod, tokenSecret };
+  return { ...prepared, shadowUid };
 }
 
-function unlessNotFound(error: unknown): void {
-  if (!isNotFound(error)) throw error;
-}
-
-/** A later migration of the same pod would get the old pod's remains otherwise. */
-async function untilGone({ remote, plan }: Prepared): Promise<void> {
-  const { name } = plan.pod.metadata;
-  await waitFor<Pod>(
-    remote,
-    {
-      collection: `/api/v1/namespaces/${plan.twinNamespace}/pods`,
-      name,
-      what: `pod ${plan.twinNamespace}/${name} to be gone`,
-      deadlineMs: 60_000,
-      isDone: (pod) => pod === undefined,
-    },
-    new AbortController().signal,
-  );
+/**
+ * One of that name that was left by an earlier pod of this name gives way; another one is nothing of ours.
+ *
+ * @throws MigrateError (failed) naming it
+ */
+async function createTokenSecret({ remote, plan, underway }: Prepared, secret: KubeObject, signal: AbortSignal): Promise<void> {
+  const collection = secretsIn(plan.twinNamespace);
+  const { name } = secret.metadata;
+  const options = { what: `Secret ${plan.twinNamespace}/${name} at ${plan.peer.virtualNode}` };
+  const create = async (): Promise<unknown> => underway.made.create(remote, collection, secret, options, signal);
+  try {
+    await create();
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+    const found = await remote.get<KubeObject>(`${collection}/${name}`, signal);
+    if (!isTokenSecretOf(found, plan.pod.metadata.name))
+      throw new MigrateError('failed', `${options.what} is there already, and was not made for the pod`, { cause: error });
+    await remote.delete(`${collection}/${name}`, { preconditions: { uid: found.metadata.uid } }, signal);
+    await create();
+  }
 }
 
 /** Never fulfilled; rejects as soon as the new pod's own status tells that it will not start. */
@@ -95,7 +90,7 @@ async function whyItCannotStart({ remote, plan }: Prepared, signal: AbortSignal)
   await waitFor<Pod>(
     remote,
     {
-      collection: `/api/v1/namespaces/${plan.twinNamespace}/pods`,
+      collection: podsIn(plan.twinNamespace),
       name,
       what: `${where} to be created`,
       deadlineMs: armDeadlineMs,

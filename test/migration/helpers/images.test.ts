@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Pod } from '../../src/kube/types.ts';
-import { otherImages, pinFindings, pinOf, pinsNeeded, withPins } from '../../src/migration/images.ts';
+import type { Pod } from '../../../src/kube/types.ts';
+import { otherImages, pinFindings, pinOf, pinsNeeded, withPins } from '../../../src/migration/helpers/images.ts';
 
 const a = `@sha256:${'a'.repeat(64)}`;
 const b = `@sha256:${'b'.repeat(64)}`;

@@ -1,7 +1,7 @@
-import type { Pod, Toleration } from '../kube/types.ts';
-import { forgeAffinity } from '../liqo/forge-affinity.ts';
-import { antiAffinityAnnotation, virtualNodeToleration } from '../liqo/names.ts';
-import type { Peer } from '../liqo/peer.ts';
+import type { Pod, Toleration } from '../../kube/types.ts';
+import { forgeAffinity } from '../../liqo/forge-affinity.ts';
+import { antiAffinityAnnotation, virtualNodeToleration } from '../../liqo/names.ts';
+import type { Peer } from '../../liqo/peer.ts';
 
 /** What of the target helper's object decides where the peer's scheduler puts it. */
 export interface Placement {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { connectionFromKubeconfig } from '../../src/kube/connection.ts';
-import { untilHelperRuns } from '../../src/migration/agent-session.ts';
-import { json, startApiServer } from '../kube/api-server.ts';
+import { connectionFromKubeconfig } from '../../../src/kube/connection.ts';
+import { untilHelperRuns } from '../../../src/migration/helpers/wait.ts';
+import { json, startApiServer } from '../../kube/api-server.ts';
 
 test('a helper that no node of the peer takes is refused at once, in the words of the scheduler', async () => {
   const api = await startApiServer();

@@ -1,5 +1,5 @@
-import type { Container, ContainerStatus, Pod } from '../kube/types.ts';
-import { finding, when, type Finding } from '../preflight/finding.ts';
+import type { Container, ContainerStatus, Pod } from '../../kube/types.ts';
+import { finding, when, type Finding } from '../../preflight/finding.ts';
 
 /** References by digest, by the name of the container that must have them at the peer in the place of its tag. */
 export type Pins = ReadonlyMap<string, string>;

@@ -1,9 +1,18 @@
-import type { Container, Pod } from '../kube/types.ts';
-import { apiServerSupportAnnotation, managedByLabel, managedByValue, migrationLabel, movedPodAnnotation } from '../liqo/names.ts';
-import { deadlineFactor } from '../protocol/deadlines.ts';
-import { helperPlacement } from './helper-placement.ts';
+import { createHash } from 'node:crypto';
+import type { Container, Pod } from '../../kube/types.ts';
+import {
+  apiServerSupportAnnotation,
+  managedByLabel,
+  managedByValue,
+  migrationLabel,
+  movedPodAnnotation,
+  movedPodUidAnnotation,
+  recordAnnotation,
+} from '../../liqo/names.ts';
+import { deadlineFactor } from '../../deadlines.ts';
+import type { Move } from '../underway.ts';
+import { helperPlacement } from './placement.ts';
 import { imageAtPeer, type Pins } from './images.ts';
-import type { Plan } from './plan.ts';
 
 /** A helper ends by itself after this time, whatever becomes of the CLI. */
 const lifetimeSeconds = 3600;
@@ -11,19 +20,30 @@ const lifetimeSeconds = 3600;
 export const agentContainer = 'agent';
 export const agentCommand = ['/agent/bin/node', '--disable-sigusr1', '/agent/agent.mjs'] as const;
 
-export function helperName(migration: string, role: 'source' | 'target' | 'rescue'): string {
-  return `kubectl-migrate-${migration}-${role}`;
+/** Which end a helper works at: `source`, `target`, or `rescue` for one that takes the place of another. */
+export const roleLabel = 'kubectl-migrate/role';
+
+/**
+ * The agent on the pod's own node. CRIU must see the processes under the numbers that the node knows, hence hostPID.
+ *
+ * It carries the mark of the pod's object: who finishes the migration in our place gets that object from the node, and must
+ * know that it is the one that the API server gave us.
+ */
+export function sourceHelper(move: Move, image: string, role: 'source' | 'rescue' = 'source'): Pod {
+  const pod = helper(move, image, role, { nodeName: move.sourceNode, hostPID: true, tolerations: [{ operator: 'Exists' }] });
+  pod.metadata.annotations = { ...pod.metadata.annotations, [recordAnnotation]: markOf(move.pod) };
+  return pod;
 }
 
-/** The agent on the pod's own node. CRIU must see the processes under the numbers that the node knows, hence hostPID. */
-export function sourceHelper(plan: Plan, migration: string, image: string, role: 'source' | 'rescue' = 'source'): Pod {
-  return helper(plan, migration, image, role, { nodeName: plan.sourceNode, hostPID: true, tolerations: [{ operator: 'Exists' }] });
+/** By which an object is known again. */
+export function markOf(pod: Pod): string {
+  return createHash('sha256').update(JSON.stringify(pod)).digest('hex');
 }
 
 /** Clears away, on a certain node of the peer, what the target agent left there; ends by itself. */
-export function targetSweeper(plan: Plan, migration: string, image: string, node: string, outcome: 'moved' | 'given-up'): Pod {
-  const pod = helper(plan, migration, image, 'rescue', { nodeName: node, tolerations: [{ operator: 'Exists' }] });
-  const args = ['node-cleanup', migration, plan.twinNamespace, plan.pod.metadata.name, outcome];
+export function targetSweeper(move: Move, image: string, node: string, outcome: 'moved' | 'given-up'): Pod {
+  const pod = helper(move, image, 'rescue', { nodeName: node, tolerations: [{ operator: 'Exists' }] });
+  const args = ['node-cleanup', move.id, move.twinNamespace, move.pod.metadata.name, outcome];
   return { ...pod, spec: { ...pod.spec, containers: pod.spec.containers.map((container) => ({ ...container, args })) } };
 }
 
@@ -35,8 +55,8 @@ export function targetSweeper(plan: Plan, migration: string, image: string, node
  * No init container: the kubelet notices the end of one only once a second (PLEG), and starts the containers of a pod in
  * a row. It starts none before the hook of the one before has ended, so the program is there when the first image needs it.
  */
-export function targetHelper(plan: Plan, migration: string, image: string, pins: Pins): Pod {
-  const { spec } = plan.pod;
+export function targetHelper(move: Move, image: string, pins: Pins): Pod {
+  const { spec } = move.pod;
   const images = new Map(
     [...spec.containers, ...(spec.initContainers ?? [])].map((container) => [imageAtPeer(container, pins), container]),
   );
@@ -50,9 +70,9 @@ export function targetHelper(plan: Plan, migration: string, image: string, pins:
     // An image whose user is a name cannot be run as it is under runAsNonRoot; the no-op needs no user at all.
     securityContext: { runAsUser: 0, runAsNonRoot: false },
   }));
-  const placement = helperPlacement(plan.pod, plan.peer);
-  const pod = helper(plan, migration, image, 'target', {
-    nodeName: plan.peer.virtualNode,
+  const placement = helperPlacement(move.pod, move.peer);
+  const pod = helper(move, image, 'target', {
+    nodeName: move.peer.virtualNode,
     ...placement.spec,
     ...(spec.imagePullSecrets ? { imagePullSecrets: spec.imagePullSecrets } : {}),
   });
@@ -67,15 +87,16 @@ export function targetHelper(plan: Plan, migration: string, image: string, pins:
   return pod;
 }
 
-function helper(plan: Plan, migration: string, image: string, role: 'source' | 'target' | 'rescue', spec: Partial<Pod['spec']>): Pod {
+function helper({ id, pod }: Move, image: string, role: 'source' | 'target' | 'rescue', spec: Partial<Pod['spec']>): Pod {
+  const { name, namespace, uid } = pod.metadata;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      name: helperName(migration, role),
-      namespace: plan.report.namespace,
-      labels: { [managedByLabel]: managedByValue, [migrationLabel]: migration, 'kubectl-migrate/role': role },
-      annotations: { [movedPodAnnotation]: plan.pod.metadata.name },
+      name: `kubectl-migrate-${id}-${role}`,
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: { [managedByLabel]: managedByValue, [migrationLabel]: id, [roleLabel]: role },
+      annotations: { [movedPodAnnotation]: name, [movedPodUidAnnotation]: uid ?? '' },
     },
     spec: {
       restartPolicy: 'Never',
@@ -88,7 +109,7 @@ function helper(plan: Plan, migration: string, image: string, role: 'source' | '
           name: agentContainer,
           image,
           imagePullPolicy: 'IfNotPresent',
-          args: ['serve', role === 'target' ? 'target' : 'source', migration, String(deadlineFactor())],
+          args: ['serve', role === 'target' ? 'target' : 'source', id, String(deadlineFactor())],
           securityContext: { privileged: true },
           volumeMounts: [{ name: 'proc', mountPath: '/host/proc' }],
         },

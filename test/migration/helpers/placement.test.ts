@@ -1,26 +1,13 @@
 import { expect, test } from 'vitest';
-import type { Pod } from '../../src/kube/types.ts';
-import { forgeShadowPod } from '../../src/liqo/forge-shadow-pod.ts';
-import { targetHelper } from '../../src/migration/helper-pods.ts';
-import type { Plan } from '../../src/migration/plan.ts';
-import { peerOf } from '../liqo/peer.ts';
+import type { Pod } from '../../../src/kube/types.ts';
+import { forgeShadowPod } from '../../../src/liqo/forge-shadow-pod.ts';
+import { targetHelper } from '../../../src/migration/helpers/pods.ts';
+import { peerOf } from '../../liqo/peer.ts';
 
 /** What the virtual kubelet makes at the peer of the pod, and of the helper that is to find it a node. */
 function atPeer(pod: Pod): { moved: Pod['spec']; helper: Pod['spec'] } {
   const peer = peerOf({ offloadingPatch: { tolerations: [{ key: 'patched', operator: 'Exists' }], nodeSelector: { zone: 'a' } } });
-  const report = {
-    pod: 'web-0',
-    namespace: 'demo',
-    from: 'home-1',
-    to: 'away',
-    twinNamespace: 'demo',
-    containers: [],
-    budget: { ms: 1, by: '' },
-    carries: [],
-    findings: [],
-  };
-  const plan: Plan = { pod, sourceNode: 'home-1', peer, twinNamespace: 'demo', report };
-  const helper = targetHelper(plan, '0000', 'agent:1', new Map());
+  const helper = targetHelper({ id: '0000', pod, sourceNode: 'home-1', peer, twinNamespace: 'demo' }, 'agent:1', new Map());
   return { moved: forgeShadowPod(pod, peer, 'demo').spec.pod, helper: forgeShadowPod(helper, peer, 'demo').spec.pod };
 }
 

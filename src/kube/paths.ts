@@ -1,0 +1,8 @@
+/** Path of a namespace's pods at an API server. */
+export function podsIn(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/pods`;
+}
+
+export function secretsIn(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/secrets`;
+}

@@ -1,0 +1,29 @@
+import type { Pod } from '../kube/types.ts';
+import { markOf } from './helpers/pods.ts';
+import type { Move } from './underway.ts';
+
+/** What the source's agent keeps for whoever finishes a migration in the place of the command that began it. */
+export interface MoveRecord {
+  readonly version: 1;
+  /** The pod's object as it was read, before anything was touched. */
+  readonly pod: Pod;
+  /** The peer's virtual node. */
+  readonly to: string;
+}
+
+export function recordOf({ pod, peer }: Move): MoveRecord {
+  return { version: 1, pod, to: peer.virtualNode };
+}
+
+/**
+ * The record as it came back from a node, if it is the one that was given to it.
+ *
+ * @param mark of the pod's object, as the API server at home has it (the source helper's annotation)
+ * @throws Error when the node has changed it, or has none
+ */
+export function checkedRecord(value: unknown, mark: string | undefined): MoveRecord {
+  const { version, pod, to } = (typeof value === 'object' && value !== null ? value : {}) as Partial<MoveRecord>;
+  if (version !== 1 || pod === undefined || typeof to !== 'string') throw new Error('its source node keeps no record of it');
+  if (markOf(pod) !== mark) throw new Error('the record that its source node keeps is not the one that it was given');
+  return { version, pod, to };
+}

@@ -1,0 +1,112 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../deadlines.ts';
+import { podsIn } from '../kube/paths.ts';
+import type { Pod } from '../kube/types.ts';
+import { waitFor } from '../kube/wait.ts';
+import { shadowPodsIn } from '../liqo/paths.ts';
+import type { SourceFact } from '../protocol/settle.ts';
+import { TakenOver, type AgentSession } from './helpers/session.ts';
+import { cleanTargetNode, replaceSource } from './helpers/takeover.ts';
+import { podOnNode } from './pod-on-node.ts';
+import type { Underway } from './underway.ts';
+
+/**
+ * Takes back all that a migration has made, the last things first, also when a part of that fails. Only when it is settled that
+ * the source runs on.
+ *
+ * @returns what could not be rolled back, with the reason; empty when all is as it was
+ * @throws TakenOver when another command attends the migration
+ */
+export async function rollBack(underway: Underway): Promise<string[]> {
+  const { move, target, made, home } = underway;
+  const failures: string[] = [];
+  const attempt = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof TakenOver) throw error;
+      failures.push(`${what}: ${(error as Error).message}`);
+    }
+  };
+  // Whatever it answers: a dead one restores nothing any more either.
+  const given = await target?.call('target.abort', null, 20_000).catch((error: unknown) => {
+    if (error instanceof TakenOver) throw error;
+    return undefined;
+  });
+  if (given?.state === 'runs') return [`pod ${move.twinNamespace}/${move.pod.metadata.name} runs at ${move.peer.virtualNode}`];
+  const shadowPod = `${shadowPodsIn(move.twinNamespace)}/${move.pod.metadata.name}`;
+  for (const one of made.all.filter(({ at }) => at !== home)) {
+    await attempt(one.what, async () => {
+      await made.remove(one);
+      if (one.path === shadowPod) await untilGone(underway);
+    });
+  }
+  if (underway.touched.target)
+    await attempt(`node ${underway.targetNode ?? ''} of ${move.peer.virtualNode}`, async () => cleanTarget(underway));
+  if (underway.touched.source) await attempt(`node ${move.sourceNode}`, async () => cleanSource(underway));
+  underway.source?.close();
+  target?.close();
+  for (const one of made.all.filter(({ at }) => at === home)) await attempt(one.what, async () => made.remove(one));
+  return failures;
+}
+
+/** A later migration of the same pod would get the old pod's remains otherwise. */
+async function untilGone({ remote, move }: Underway): Promise<void> {
+  const { name } = move.pod.metadata;
+  if (!remote) return;
+  await waitFor<Pod>(
+    remote,
+    {
+      collection: podsIn(move.twinNamespace),
+      name,
+      what: `pod ${move.twinNamespace}/${name} to be gone`,
+      deadlineMs: 60_000,
+      isDone: (pod) => pod === undefined,
+    },
+    new AbortController().signal,
+  );
+}
+
+const refusingMs = 30_000;
+
+/** The node may have the pod for a moment longer than its object is there: as long, it stays refused. */
+async function cleanTarget(underway: Underway): Promise<void> {
+  const { target, remote, targetNode } = underway;
+  const deadline = performance.now() + scaled(refusingMs);
+  for (;;) {
+    try {
+      const answer = await target?.call('cleanup', null, 20_000);
+      if (answer && !answer.refusing) return;
+      if (answer && performance.now() > deadline) {
+        throw new StillRefused('it refuses the containers of a pod that it has still, until that is gone');
+      }
+      if (!answer) throw new Error('its agent is dead');
+    } catch (error) {
+      if (error instanceof TakenOver || error instanceof StillRefused) throw error;
+      if (!remote || targetNode === undefined) throw error;
+      return await cleanTargetNode(remote, underway, targetNode, 'given-up');
+    }
+    await delay(1_000);
+  }
+}
+
+class StillRefused extends Error {}
+
+async function cleanSource(underway: Underway): Promise<void> {
+  const { source, move } = underway;
+  try {
+    if (!source) throw new Error('its agent is dead');
+    await giveBack(await source.call('source.abort', null, 130_000), source);
+  } catch (error) {
+    if (error instanceof TakenOver || error instanceof HandedOver) throw error;
+    const other = await replaceSource(underway);
+    await giveBack(await other.call('source.takeover', { ...podOnNode(move.pod), targetNeverRan: false }, 130_000), other);
+  }
+}
+
+class HandedOver extends Error {}
+
+async function giveBack({ state }: { readonly state: SourceFact }, session: AgentSession): Promise<void> {
+  if (state === 'committed') throw new HandedOver('its agent has handed the pod over, which stays frozen there');
+  await session.call('cleanup', null, 20_000);
+}

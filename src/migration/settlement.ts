@@ -1,0 +1,110 @@
+import { MigrateError } from '../errors.ts';
+import { settle, sourceFacts, targetFacts, type Settlement, type SourceFact, type TargetFact } from '../protocol/settle.ts';
+import { TakenOver } from './helpers/session.ts';
+import { replaceSource } from './helpers/takeover.ts';
+import { podOnNode } from './pod-on-node.ts';
+import type { Underway } from './underway.ts';
+
+/** How a migration stands, and what is to be done with it: both ends have been told so by then. */
+export interface Settled {
+  readonly settlement: Settlement;
+  readonly source: SourceFact;
+  readonly target: TargetFact;
+}
+
+/**
+ * Asks both ends how they stand, has them do what follows from it, and asks again when that did not come about. After `roll back`
+ * the source runs on, unless its agent is silent, and nothing at the target will; after `go on` the target runs.
+ *
+ * @throws TakenOver when another command attends the migration
+ */
+export async function settleBoth(underway: Underway): Promise<Settled> {
+  const source = await endSource(underway);
+  // Who may be frozen for the target's sake is asked about the target before that is told to give up.
+  let target = isHandedOver(source) ? await askTarget(underway, 'target.state') : await askTarget(underway, 'target.abort');
+  if (settle(source, target) === 'go on' && target === 'held') target = await askTarget(underway, 'target.commit');
+  if (settle(source, target) === 'go on' && target !== 'held') return { settlement: 'go on', source, target };
+  if (isHandedOver(source)) target = await askTarget(underway, 'target.abort');
+  const settlement = settle(source, target);
+  if (settlement !== 'roll back' || source !== 'committed') return { settlement, source, target };
+  const freed = await revokeSource(underway);
+  return { settlement: settle(freed, target), source: freed, target };
+}
+
+function isHandedOver(source: SourceFact): boolean {
+  return source === 'committed' || source === 'replaced' || source === 'gone';
+}
+
+/** The source's agent lets the pod run if it may; one that died is replaced. */
+async function endSource(underway: Underway): Promise<SourceFact> {
+  try {
+    if (!underway.source) throw new Error('its agent is dead');
+    return checkedSource((await underway.source.call('source.abort', null, 130_000)).state);
+  } catch (error) {
+    if (error instanceof TakenOver) throw error;
+    return await takeOver(underway, false).catch(orSilent);
+  }
+}
+
+/** The target has given its word that it never ran and never will: the record does not count any more. */
+async function revokeSource(underway: Underway): Promise<SourceFact> {
+  return await takeOver(underway, true).catch(orSilent);
+}
+
+async function takeOver(underway: Underway, targetNeverRan: boolean): Promise<SourceFact> {
+  const params = { ...podOnNode(underway.move.pod), targetNeverRan };
+  try {
+    // Without that word a living agent was asked already, and did not answer.
+    if (!targetNeverRan || !underway.source) throw new Error('its agent is dead');
+    return checkedSource((await underway.source.call('source.takeover', params, 130_000)).state);
+  } catch (error) {
+    if (error instanceof TakenOver) throw error;
+    const session = await replaceSource(underway);
+    return checkedSource((await session.call('source.takeover', params, 130_000)).state);
+  }
+}
+
+async function askTarget({ target }: Underway, question: 'target.state' | 'target.abort' | 'target.commit'): Promise<TargetFact> {
+  if (!target) return 'silent';
+  return await target.call(question, null, 30_000).then(({ state }) => targetFacts.find((one) => one === state) ?? 'silent', orSilent);
+}
+
+function orSilent(error: unknown): 'silent' {
+  if (error instanceof TakenOver) throw error;
+  return 'silent';
+}
+
+/** It comes from another node. */
+function checkedSource(state: unknown): SourceFact {
+  return sourceFacts.find((one) => one === state) ?? 'silent';
+}
+
+const sourceWords: Readonly<Record<SourceFact, (node: string) => string>> = {
+  runs: (node) => `it runs on node ${node}`,
+  undecided: (node) => `it stands frozen on node ${node}, and nothing is decided`,
+  committed: (node) => `it stands frozen on node ${node}, which has handed it over for good`,
+  replaced: (node) => `node ${node} has other processes in its place`,
+  gone: (node) => `its processes on node ${node} are gone`,
+  silent: (node) => `nobody answers on node ${node}: it is not known whether it runs there, or stands frozen`,
+};
+
+const targetWords: Readonly<Record<TargetFact, (peer: string) => string>> = {
+  never: (peer) => `it never ran at ${peer}`,
+  held: (peer) => `it stands restored at ${peer}, and was not told to run`,
+  runs: (peer) => `it runs at ${peer}`,
+  ended: (peer) => `it ran at ${peer}, and has ended there`,
+  silent: (peer) => `nobody answers at ${peer}: it is not known whether it runs there`,
+};
+
+/** The error that tells what is certain, and nothing else. */
+export function inDoubt({ move }: Underway, { source, target }: Settled, cause: Error): MigrateError {
+  const { name, namespace } = move.pod.metadata;
+  const { virtualNode } = move.peer;
+  const message = `pod ${namespace}/${name}: ${sourceWords[source](move.sourceNode)}; ${targetWords[target](virtualNode)} (${cause.message})`;
+  return new MigrateError('in-doubt', message, {
+    cause,
+    hint:
+      'do not thaw, delete or start it anywhere meanwhile; when both nodes can be reached again, the same command finishes the ' +
+      `move or takes it back: kubectl migrate ${name} -n ${namespace} --to ${virtualNode}`,
+  });
+}

@@ -1,0 +1,57 @@
+import { podsIn } from '../../../kube/paths.ts';
+import { retry } from '../../../kube/retry.ts';
+import type { Pod } from '../../../kube/types.ts';
+import { waitFor } from '../../../kube/wait.ts';
+import { destinationLabel, localPodLabel, managedByLabel, migrationLabel, nodeNameLabel } from '../../../liqo/names.ts';
+import { shadowPodsIn } from '../../../liqo/paths.ts';
+import { adoptionPatch, isSeen } from '../../../liqo/standby.ts';
+import { isReplacement, peerCredential, type Cutover, type CutoverTask } from './task.ts';
+
+/** How long the virtual kubelet may take to notice the new object. */
+const seenDeadlineMs = 60_000;
+
+/** Joins the new object with what runs at the peer. */
+export const adopt: CutoverTask = {
+  name: 'join it with what runs at the peer',
+  isDone: ({ shadow }, { peer }) => shadow?.metadata.labels?.[nodeNameLabel] === peer.virtualNode,
+  run: async (cutover) => {
+    const { move, remote, seen, pod, policy, saved } = cutover;
+    const { uid, labels } = seen.shadow?.metadata ?? {};
+    if (uid === undefined) throw new Error(`its ShadowPod ${move.twinNamespace}/${pod.metadata.name} is gone from the peer`);
+    if (labels?.[migrationLabel] !== move.id)
+      throw new Error(`the ShadowPod ${move.twinNamespace}/${pod.metadata.name} at the peer is not the one that this migration has made`);
+    await untilSeen(cutover);
+    const path = `${shadowPodsIn(move.twinNamespace)}/${pod.metadata.name}`;
+    await retry(async () => remote.patch(path, adoptionPatch(pod, move.peer, uid, move.pod), 'merge'), policy);
+    saved.remove();
+  },
+  undone: ({ peer }, home) => `its new object is in cluster ${home.name}, but not joined to what runs at ${peer.virtualNode}`,
+  byHand: (move) => {
+    const { name, namespace = '', labels: own = {} } = move.pod.metadata;
+    const label = (key: string, value: string | undefined): string => (value === undefined ? `${key}-` : `${key}=${value}`);
+    const labels = [
+      label(destinationLabel, move.peer.clusterId),
+      label(nodeNameLabel, move.peer.virtualNode),
+      label(migrationLabel, own[migrationLabel]),
+      label(managedByLabel, own[managedByLabel]),
+    ];
+    const seen = `kubectl -n ${namespace} wait --for=jsonpath='{.metadata.labels.${localPodLabel.replaceAll('.', String.raw`\.`)}}' pod/${name} --timeout=60s`;
+    return [
+      seen,
+      `kubectl --kubeconfig <(${peerCredential(move)}) -n ${move.twinNamespace} label --overwrite shadowpods ${name} ${labels.join(' ')}`,
+    ];
+  },
+};
+
+/** @throws Error when somebody takes the new object away meanwhile, or puts another one in its place */
+async function untilSeen({ home, move }: Cutover): Promise<void> {
+  const { namespace = '', name } = move.pod.metadata;
+  const what = `the virtual kubelet of ${move.peer.virtualNode} to see pod ${namespace}/${name}`;
+  const isDone = (pod: Pod | undefined): boolean => {
+    if (!pod) throw new Error('somebody has deleted it');
+    if (!isReplacement(pod, move)) throw new Error(`there is another pod of that name now (UID ${pod.metadata.uid})`);
+    return isSeen(pod);
+  };
+  const wait = { collection: podsIn(namespace), name, what, deadlineMs: seenDeadlineMs, isDone };
+  await waitFor<Pod>(home, wait, new AbortController().signal);
+}

@@ -1,0 +1,85 @@
+import { MigrateError } from '../../../errors.ts';
+import type { KubeConnection } from '../../../kube/connection.ts';
+import type { Pod } from '../../../kube/types.ts';
+import { homePod } from '../../../liqo/home-pod.ts';
+import { saveObject } from '../../saved-object.ts';
+import type { Move, Underway } from '../../underway.ts';
+import { adopt } from './adopt.ts';
+import { createNew } from './create-new.ts';
+import { deleteOld } from './delete-old.ts';
+import { killSource } from './kill-source.ts';
+import { releaseSecret } from './release-secret.ts';
+import { seeRunning } from './see-running.ts';
+import { look, type Cutover, type CutoverTask, type Seen } from './task.ts';
+
+/** In their order; each may be done already, by a command that did not come to its end. */
+export const cutoverTasks: readonly CutoverTask[] = [releaseSecret, deleteOld, killSource, createNew, adopt, seeRunning];
+
+/** How long an API server may be away, at each of the requests. */
+const patienceMs = 120_000;
+
+/**
+ * Makes the home cluster's object follow the processes: the same name, now on the virtual node. Does what is not done, whoever did
+ * the rest. Takes no signal: the pod runs at the peer already, and stopping here would leave it without its object.
+ *
+ * @throws MigrateError (in-doubt) telling what is not done, and how to do it by hand
+ */
+export async function cutover(
+  { move, home, source }: Underway,
+  remote: KubeConnection,
+  say: (message: string) => void,
+): Promise<{ notes: string[] }> {
+  const saved = saveObject(homePod(move.pod, move.peer), move.id);
+  const notes: string[] = [];
+  const policy = { deadlineMs: patienceMs, onRetry: (error: Error) => say(`trying again: ${error.message}`) };
+  let undone: readonly CutoverTask[] = cutoverTasks;
+  say('replacing the pod object');
+  try {
+    const seen = await look({ move, home, remote, policy });
+    const pod = asLastSeen(move, seen);
+    saved.write(homePod(pod, move.peer));
+    const running: Cutover = { move, home, remote, source, seen, saved, say, notes, policy, pod, killed: Promise.resolve() };
+    undone = cutoverTasks.filter((task) => !task.isDone(seen, move));
+    for (const task of undone) {
+      await task.run(running);
+      undone = undone.slice(1);
+    }
+    saved.remove();
+    return { notes };
+  } catch (cause) {
+    throw unfinished(move, home, undone, saved.path, cause as Error);
+  }
+}
+
+/** With what others have changed since the plan was made; nothing else of a pod's object can change and matter here. */
+function asLastSeen({ pod }: Move, { current }: Seen): Pod {
+  if (current?.metadata.uid !== pod.metadata.uid || !current) return pod;
+  const { labels = {}, annotations = {} } = current.metadata;
+  return { ...pod, metadata: { ...pod.metadata, labels, annotations } };
+}
+
+/**
+ * The error of a cutover that could not be finished: the pod runs at the peer, and the home cluster does not know it yet. The
+ * helpers stay: with them the same command goes on from here.
+ *
+ * @param undone the tasks that are not done, in their order
+ */
+export function unfinished(
+  move: Move,
+  home: KubeConnection,
+  undone: readonly CutoverTask[],
+  file: string | undefined,
+  cause: Error,
+): MigrateError {
+  const { name, namespace } = move.pod.metadata;
+  const { virtualNode } = move.peer;
+  const state = undone[0]?.undone(move, home) ?? 'not everything is done';
+  const message = `pod ${namespace}/${name} was moved and runs at ${virtualNode}, but ${state}: ${cause.message}`;
+  const hint = [
+    'do not thaw or start it anywhere else; when the cause is gone, the same command finishes it:',
+    `  kubectl migrate ${name} -n ${namespace} --to ${virtualNode}`,
+    'or a person does, by hand:',
+    ...undone.flatMap((task) => task.byHand(move, file)).map((command) => `  ${command}`),
+  ].join('\n');
+  return new MigrateError('in-doubt', message, { cause, hint });
+}

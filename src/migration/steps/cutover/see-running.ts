@@ -1,0 +1,56 @@
+import { unlessNotFound } from '../../../kube/errors.ts';
+import { podsIn } from '../../../kube/paths.ts';
+import { retry } from '../../../kube/retry.ts';
+import type { Pod } from '../../../kube/types.ts';
+import { waitFor } from '../../../kube/wait.ts';
+import { migrationLabel } from '../../../liqo/names.ts';
+import { isReplacement, type Cutover, type CutoverTask } from './task.ts';
+
+/** How long the virtual kubelet may take to tell the home cluster what it has adopted. */
+const deadlineMs = 60_000;
+
+/** Waits until the home cluster sees the pod run, or has its deletion go on that was under way while it was moved. */
+export const seeRunning: CutoverTask = {
+  name: 'see it run',
+  isDone: ({ current }, move) => isReplacement(current, move) && isRunning(current),
+  run: async (cutover) => {
+    await cutover.killed;
+    const { move, home, notes, say, policy, seen } = cutover;
+    const { name, namespace = '', uid } = move.pod.metadata;
+    const { current } = seen;
+    if (current?.metadata.uid === uid && current?.metadata.deletionTimestamp !== undefined) {
+      const options = { gracePeriodSeconds: current.metadata.deletionGracePeriodSeconds ?? 0 };
+      await retry(async () => home.delete(`${podsIn(namespace)}/${name}`, options).catch(unlessNotFound), policy);
+      notes.push('the pod was deleted while it was moved: its deletion goes on at the peer');
+      return;
+    }
+    say('waiting until the home cluster sees it run');
+    await untilRunning(cutover);
+  },
+  undone: (_move, home) => `its object is in cluster ${home.name}, which does not see it run yet`,
+  byHand: ({ pod, id }) => [
+    `kubectl -n ${pod.metadata.namespace} wait --for=condition=Ready pod/${pod.metadata.name} --timeout=60s`,
+    `kubectl -n ${pod.metadata.namespace} delete pods -l ${migrationLabel}=${id}`,
+  ],
+};
+
+async function untilRunning({ home, move }: Cutover): Promise<void> {
+  const { namespace = '', name } = move.pod.metadata;
+  await waitFor<Pod>(
+    home,
+    {
+      collection: podsIn(namespace),
+      name,
+      what: `pod ${namespace}/${name} to be seen running on ${move.peer.virtualNode}`,
+      deadlineMs,
+      isDone: isRunning,
+      describe: (seen) => `it is ${seen?.status?.phase ?? 'not there'}`,
+    },
+    new AbortController().signal,
+  );
+}
+
+function isRunning(pod: Pod | undefined): boolean {
+  const statuses = pod?.status?.containerStatuses ?? [];
+  return pod?.status?.phase === 'Running' && statuses.length > 0 && statuses.every(({ state }) => state?.running);
+}

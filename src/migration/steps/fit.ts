@@ -1,0 +1,69 @@
+import type { KubeConnection } from '../../kube/connection.ts';
+import { isNotFound } from '../../kube/errors.ts';
+import type { Pod } from '../../kube/types.ts';
+import { forgeShadowPod } from '../../liqo/forge-shadow-pod.ts';
+import { homePod } from '../../liqo/home-pod.ts';
+import { missingReferences } from '../../liqo/missing-references.ts';
+import { shadowPodsIn } from '../../liqo/paths.ts';
+import { refusalOf } from '../../preflight/admission.ts';
+import { blockersAmong, finding, when, type Finding } from '../../preflight/finding.ts';
+import { nodeDifferences } from '../../preflight/nodes.ts';
+import { lacking } from '../../preflight/references.ts';
+import { refusal } from '../../preflight/refusal.ts';
+import { helperLimitFindings, roomFindings } from '../../preflight/room.ts';
+import { targetRuntimeFindings } from '../../preflight/runtime.ts';
+import type { Inspection, NodeFacts } from '../../protocol/agent-calls.ts';
+import type { Plan } from '../plan.ts';
+
+/**
+ * Compares what both agents have found with each other and with the pod.
+ *
+ * @returns what is not in the way, and should be known
+ * @throws MigrateError (refused) with all that is in the way
+ */
+export async function requireFit(
+  home: KubeConnection,
+  plan: Plan,
+  remote: KubeConnection,
+  inspection: Inspection,
+  there: { readonly facts: NodeFacts; readonly helper: Pod },
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const { pod, peer, twinNamespace } = plan;
+  const { facts, findings } = inspection;
+  const source = { name: plan.sourceNode, facts };
+  const target = { name: there.helper.spec.nodeName ?? peer.virtualNode, facts: there.facts };
+  const forged = forgeShadowPod(pod, peer, twinNamespace);
+  const missing = await missingReferences(remote, forged.spec.pod, pod.metadata.name, twinNamespace, signal);
+  const path = `${shadowPodsIn(twinNamespace)}/${pod.metadata.name}`;
+  const isTaken = await remote.get(path, signal).then(
+    () => true,
+    (error: unknown) => {
+      if (isNotFound(error)) return false;
+      throw error;
+    },
+  );
+  const words = await refusalOf(home, homePod(pod, peer), signal);
+  const twin = { kind: 'namespace', name: twinNamespace } as const;
+  const all = [
+    ...findings,
+    ...nodeDifferences({ kind: 'node', name: peer.virtualNode }, facts, there.facts),
+    ...targetRuntimeFindings(there.helper),
+    ...roomFindings(source, target, inspection),
+    ...[source, target].flatMap(helperLimitFindings),
+    ...(missing.length > 0 ? [lacking(peer, twinNamespace, missing)] : []),
+    ...when(isTaken, 'KM-NAME-TAKEN', twin, `namespace ${twinNamespace} of ${peer.virtualNode} has a pod of that name already`),
+    ...(words === undefined
+      ? []
+      : [
+          finding(
+            'KM-SERVER-REFUSES',
+            { kind: 'cluster', name: home.name },
+            `cluster ${home.name} would not take its object on ${peer.virtualNode}: ${words}`,
+          ),
+        ]),
+  ];
+  const blockers = blockersAmong(all);
+  if (blockers.length > 0) throw refusal(`pod ${plan.report.namespace}/${plan.report.pod}`, blockers);
+  return all;
+}

@@ -1,0 +1,31 @@
+import type { KubeConnection } from '../kube/connection.ts';
+import type { Pod } from '../kube/types.ts';
+import type { Peer } from '../liqo/peer.ts';
+import type { AgentSession } from './helpers/session.ts';
+import type { MadeObjects } from './made.ts';
+
+/** What a migration is about; the same for whoever goes on with it. */
+export interface Move {
+  readonly id: string;
+  /** As it was read before anything was touched. */
+  readonly pod: Pod;
+  readonly sourceNode: string;
+  readonly peer: Peer;
+  readonly twinNamespace: string;
+}
+
+/** A migration as far as it has come: who is at work, and what there is to be rolled back. Filled in on the way. */
+export interface Underway {
+  readonly move: Move;
+  readonly agentImage: string;
+  readonly home: KubeConnection;
+  readonly made: MadeObjects;
+  /** The peer's API server. */
+  remote: KubeConnection | undefined;
+  source: AgentSession | undefined;
+  target: AgentSession | undefined;
+  /** The peer's node on which the target helper is. */
+  targetNode: string | undefined;
+  /** The ends whose agents may have something on their nodes. */
+  readonly touched: { source: boolean; target: boolean };
+}

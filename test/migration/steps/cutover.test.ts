@@ -1,0 +1,91 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { KubeConnection } from '../../../src/kube/connection.ts';
+import type { Pod } from '../../../src/kube/types.ts';
+import type { Peer } from '../../../src/liqo/peer.ts';
+import { cutoverTasks, unfinished } from '../../../src/migration/steps/cutover/cutover.ts';
+import type { Seen } from '../../../src/migration/steps/cutover/task.ts';
+import type { Move } from '../../../src/migration/underway.ts';
+
+const pod: Pod = {
+  metadata: { name: 'web-0', namespace: 'demo', uid: 'old', labels: { app: 'web' } },
+  spec: {
+    containers: [{ name: 'main' }],
+    volumes: [{ name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }],
+  },
+};
+const peer = { virtualNode: 'away', clusterId: 'away-id', tenantNamespace: 'liqo-tenant-away', kubeconfigSecret: 'credential' } as Peer;
+const move: Move = { id: 'abcd1234', pod, sourceNode: 'home-1', peer, twinNamespace: 'demo-twin' };
+const home = { name: 'home' } as KubeConnection;
+
+const running = { phase: 'Running', containerStatuses: [{ name: 'main', state: { running: {} } }] };
+const marked = { metadata: { name: 'web-0', uid: 's', labels: { 'kubectl-migrate/migration': 'abcd1234' } } };
+const adopted = { metadata: { name: 'web-0', uid: 's', labels: { 'offloading.liqo.io/nodename': 'away' } } };
+const released = { metadata: { name: 'web-0-token', labels: {} } };
+const made: Pod = { metadata: { ...pod.metadata, uid: 'new', managedFields: [{ manager: 'kubectl-migrate-abcd1234' }] }, spec: pod.spec };
+
+const undone = (seen: Seen): string[] => cutoverTasks.filter((task) => !task.isDone(seen, move)).map(({ name }) => name);
+const all = cutoverTasks.map(({ name }) => name);
+const [release, remove, kill, create, adopt, see] = all;
+
+describe('what is left to be done follows from what is seen in the clusters, whoever did the rest', () => {
+  const table: [string, Seen, (string | undefined)[]][] = [
+    ['nothing was begun', { current: pod, shadow: marked, secret: marked }, [release, remove, kill, create, adopt, see]],
+    ['the Secret is released', { current: pod, shadow: marked, secret: released }, [remove, kill, create, adopt, see]],
+    ['the old object is gone', { current: undefined, shadow: marked, secret: released }, [kill, create, adopt, see]],
+    ['the new object is there', { current: made, shadow: marked, secret: released }, [kill, adopt, see]],
+    ['they are joined', { current: made, shadow: adopted, secret: undefined }, [kill, see]],
+    ['it is seen to run', { current: { ...made, status: running }, shadow: adopted, secret: undefined }, [kill]],
+    [
+      'somebody else has made a pod of that name',
+      { current: { metadata: { ...pod.metadata, uid: 'theirs' }, spec: pod.spec }, shadow: marked, secret: released },
+      [kill, create, adopt, see],
+    ],
+    [
+      'the new object of another migration is there',
+      {
+        current: { ...made, metadata: { ...made.metadata, managedFields: [{ manager: 'kubectl-migrate-ffffffff' }] } },
+        shadow: marked,
+        secret: released,
+      },
+      [kill, create, adopt, see],
+    ],
+  ];
+  for (const [when, seen, wanted] of table) test(when, () => expect(undone(seen)).toEqual(wanted));
+});
+
+describe('the recipe for a person', () => {
+  const hintAt = (task: string | undefined): string =>
+    unfinished(move, home, cutoverTasks.slice(all.indexOf(task ?? '')), '/tmp/saved.json', new Error('no answer')).hint ?? '';
+
+  test('has the tasks that are not done, and no others', () => {
+    expect(hintAt(remove)).toContain('kubectl delete --raw');
+    expect(hintAt(create)).not.toContain('delete --raw');
+    expect(hintAt(create)).toContain('kubectl create -f /tmp/saved.json');
+    expect(hintAt(adopt)).not.toContain('kubectl create');
+    expect(hintAt(see)).not.toContain('shadowpods');
+  });
+
+  test('names the same command first', () => {
+    expect(hintAt(create).split('\n')[1]).toBe('  kubectl migrate web-0 -n demo --to away');
+  });
+
+  test('never deletes a pod of that name that is another one', () => {
+    const command = hintAt(remove)
+      .split('\n')
+      .find((line) => line.includes('kubectl delete --raw'));
+    const folder = mkdtempSync(join(tmpdir(), 'recipe-'));
+    try {
+      // What the shell makes of it: kubectl's words and what it reads.
+      writeFileSync(join(folder, 'kubectl'), '#!/bin/sh\necho "$@" > "$0.words"; cat > "$0.input"\n', { mode: 0o755 });
+      execFileSync('bash', ['-ec', command ?? 'false'], { env: { PATH: `${folder}:${process.env['PATH'] ?? ''}` } });
+      expect(readFileSync(join(folder, 'kubectl.words'), 'utf8').trim()).toBe('delete --raw /api/v1/namespaces/demo/pods/web-0 -f -');
+      expect(JSON.parse(readFileSync(join(folder, 'kubectl.input'), 'utf8'))).toMatchObject({ preconditions: { uid: 'old' } });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
