@@ -13,7 +13,7 @@ export function movedResult(report: MigrationReport): Result {
       isWide
         ? tableText(
             ['NAME', 'FROM', 'TO', 'NODE', 'FROZEN', 'TOTAL', 'BYTES'],
-            [[pod, from, to, node, secondsText(frozenMs), secondsText(totalMs), bytesText(bytes)]],
+            [[pod, from, to, node, frozenMs === null ? '<unknown>' : secondsText(frozenMs), secondsText(totalMs), bytesText(bytes)]],
           )
         : `pod/${pod} migrated\n`,
   };

@@ -7,6 +7,8 @@ import { bytesText, secondsText } from './quantities.ts';
 /** The last line for a person: how long the pod stood still, which stands out, and how long it all took. */
 export function lastLine(report: MigrationReport, stream: NodeJS.WriteStream): string {
   const { pod, to, node, frozenMs, totalMs, bytes } = report;
+  if (frozenMs === null)
+    return `pod/${pod} migrated to ${to} (node ${node}): what was begun earlier is finished, ${secondsText(totalMs)}\n`;
   const frozen = styleText('bold', `frozen ${secondsText(frozenMs)}`, { stream });
   return `pod/${pod} migrated to ${to} (node ${node}): ${frozen}, ${secondsText(totalMs)} in all, ${bytesText(bytes)}\n`;
 }

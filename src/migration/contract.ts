@@ -71,7 +71,8 @@ export interface MigrationReport {
   readonly to: string;
   /** The peer's node on which the pod runs now. */
   readonly node: string;
-  readonly frozenMs: number;
+  /** How long it stood still; null when another command saw that, and this one only came to the end of it. */
+  readonly frozenMs: number | null;
   readonly totalMs: number;
   readonly bytes: number;
   readonly steps: readonly StepReport[];

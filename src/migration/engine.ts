@@ -3,6 +3,9 @@ import { deadlineFactor } from '../deadlines.ts';
 import { MigrateError } from '../errors.ts';
 import type { MigrationReport, MigrationRequest, OnEvent, PlanReport } from './contract.ts';
 import { pinFindings } from './helpers/images.ts';
+import { findEarlier } from './earlier/find.ts';
+import { finish } from './earlier/finish.ts';
+import { takeOver, type Inherited } from './earlier/take-over.ts';
 import { MadeObjects } from './made.ts';
 import { makePlan, requireUnblocked, type Plan } from './plan.ts';
 import { rollBack } from './roll-back.ts';
@@ -38,11 +41,14 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
   let underway: Underway | undefined;
   onEvent({ type: 'started', migration: id, pod: request.pod, namespace: request.namespace, to: request.to });
   try {
-    const planned = await runner.step('plan', async () => {
+    const planned = await runner.step('plan', async ({ progress }) => {
+      const inherited = await inherit(request, progress, signal);
+      if (inherited) return { inherited };
       const made = await makePlan(request, signal);
       requireUnblocked(made);
       return { ...made, id };
     });
+    if ('inherited' in planned) return await finish(planned.inherited, request, runner, timeline);
     const begun = (underway = begin(planned, request));
     const ready = await runner.step('prepare', async ({ progress }) => prepare(planned, begun, progress, onEvent, signal));
     timeline.follow('source', ready.source);
@@ -85,6 +91,15 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
   } catch (error) {
     throw await settled(error as Error, underway, onEvent);
   }
+}
+
+/** The migration of that pod that another command has brought to its commit; what others have left is taken back. */
+async function inherit(request: MigrationRequest, say: (message: string) => void, signal: AbortSignal): Promise<Inherited | undefined> {
+  for (const earlier of await findEarlier(request, signal)) {
+    const inherited = await takeOver(request, earlier, say, signal);
+    if (inherited) return inherited;
+  }
+  return undefined;
 }
 
 function begin(plan: Plan & { readonly id: string }, { connection, agentImage }: MigrationRequest): Underway {

@@ -1,6 +1,6 @@
 import { MigrateError } from '../errors.ts';
 import { settle, sourceFacts, targetFacts, type Settlement, type SourceFact, type TargetFact } from '../protocol/settle.ts';
-import { TakenOver } from './helpers/session.ts';
+import { TakenOver, type AgentSession } from './helpers/session.ts';
 import { replaceSource } from './helpers/takeover.ts';
 import { podOnNode } from './pod-on-node.ts';
 import type { Underway } from './underway.ts';
@@ -27,7 +27,7 @@ export async function settleBoth(underway: Underway): Promise<Settled> {
   if (isHandedOver(source)) target = await askTarget(underway, 'target.abort');
   const settlement = settle(source, target);
   if (settlement !== 'roll back' || source !== 'committed') return { settlement, source, target };
-  const freed = await revokeSource(underway);
+  const freed = await takeOver(underway, true);
   return { settlement: settle(freed, target), source: freed, target };
 }
 
@@ -35,33 +35,19 @@ function isHandedOver(source: SourceFact): boolean {
   return source === 'committed' || source === 'replaced' || source === 'gone';
 }
 
-/** The source's agent lets the pod run if it may; one that died is replaced. */
+/** The source's agent lets the pod run if it may; one that is dead, or knows nothing of the pod any more, is replaced. */
 async function endSource(underway: Underway): Promise<SourceFact> {
-  try {
-    if (!underway.source) throw new Error('its agent is dead');
-    return checkedSource((await underway.source.call('source.abort', null, 130_000)).state);
-  } catch (error) {
-    if (error instanceof TakenOver) throw error;
-    return await takeOver(underway, false).catch(orSilent);
-  }
+  const told = await underway.source?.call('source.abort', null, 130_000).then(({ state }) => checkedSource(state), orSilent);
+  return told === undefined || told === 'silent' ? await takeOver(underway, false) : told;
 }
 
-/** The target has given its word that it never ran and never will: the record does not count any more. */
-async function revokeSource(underway: Underway): Promise<SourceFact> {
-  return await takeOver(underway, true).catch(orSilent);
-}
-
+/** @param targetNeverRan its own word, with which the record does not count any more */
 async function takeOver(underway: Underway, targetNeverRan: boolean): Promise<SourceFact> {
   const params = { ...podOnNode(underway.move.pod), targetNeverRan };
-  try {
-    // Without that word a living agent was asked already, and did not answer.
-    if (!targetNeverRan || !underway.source) throw new Error('its agent is dead');
-    return checkedSource((await underway.source.call('source.takeover', params, 130_000)).state);
-  } catch (error) {
-    if (error instanceof TakenOver) throw error;
-    const session = await replaceSource(underway);
-    return checkedSource((await session.call('source.takeover', params, 130_000)).state);
-  }
+  const ask = async (session: AgentSession | undefined): Promise<SourceFact> =>
+    (await session?.call('source.takeover', params, 130_000).then(({ state }) => checkedSource(state), orSilent)) ?? 'silent';
+  const told = await ask(underway.source);
+  return told === 'silent' ? await replaceSource(underway).then(ask, orSilent) : told;
 }
 
 async function askTarget({ target }: Underway, question: 'target.state' | 'target.abort' | 'target.commit'): Promise<TargetFact> {

@@ -27,6 +27,7 @@ export function homeObjects(): Record<string, object> {
         ],
       },
     },
+    '/api/v1/namespaces/demo/pods': { metadata: {}, items: [] },
     '/api/v1/nodes/home-1': { metadata: { name: 'home-1' }, status: ready },
     '/api/v1/nodes/away': { metadata: { name: 'away', labels: { 'liqo.io/remote-cluster-id': 'away' } }, status: ready },
     [`${offloading}/virtualnodes`]: { metadata: {}, items: [virtualNode] },

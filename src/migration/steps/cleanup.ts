@@ -1,4 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../../deadlines.ts';
 import type { KubeConnection } from '../../kube/connection.ts';
+import type { Role } from '../../protocol/agent-calls.ts';
+import type { AgentSession } from '../helpers/session.ts';
 import { cleanTargetNode, replaceSource } from '../helpers/takeover.ts';
 import type { Underway } from '../underway.ts';
 
@@ -23,12 +27,13 @@ export async function cleanup(underway: Underway, remote: KubeConnection): Promi
   return { notes };
 }
 
-async function cleanNode(underway: Underway, remote: KubeConnection, role: 'source' | 'target'): Promise<string[]> {
+async function cleanNode(underway: Underway, remote: KubeConnection, role: Role): Promise<string[]> {
   const { move, targetNode } = underway;
   const where = role === 'source' ? `node ${move.sourceNode}` : `node ${targetNode ?? ''} of ${move.peer.virtualNode}`;
   try {
-    await cleanByAgent(underway, role).catch(async (error: unknown) => {
-      if (role === 'source') return await (await replaceSource(underway)).call('cleanup', null, 30_000);
+    await cleanByAgent(underway[role]).catch(async (error: unknown) => {
+      if (error instanceof StillRefused) throw error;
+      if (role === 'source') return await cleanByAgent(await replaceSource(underway));
       if (targetNode === undefined) throw error;
       return await cleanTargetNode(remote, underway, targetNode, 'moved');
     });
@@ -40,8 +45,16 @@ async function cleanNode(underway: Underway, remote: KubeConnection, role: 'sour
   }
 }
 
-async function cleanByAgent(underway: Underway, role: 'source' | 'target'): Promise<void> {
-  const session = underway[role];
+const refusingMs = 30_000;
+
+class StillRefused extends Error {}
+
+/** As long as a kubelet still knows a pod that is not to run there, the agent keeps it from being started. */
+async function cleanByAgent(session: AgentSession | undefined): Promise<void> {
   if (!session) throw new Error('its agent is dead');
-  await session.call('cleanup', null, 30_000);
+  const deadline = performance.now() + scaled(refusingMs);
+  while ((await session.call('cleanup', null, 30_000)).refusing) {
+    if (performance.now() > deadline) throw new StillRefused('its kubelet still knows the pod, which must not be started there');
+    await delay(1_000);
+  }
 }

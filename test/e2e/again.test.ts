@@ -1,0 +1,112 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { runIn } from '../../bed/bed.ts';
+import type { RunResult } from '../../build/run.ts';
+import { followLogs, getPod, kubectl, leftoversInTheEnd, logs, migrate, mustKubectl, startMigration } from './cluster.ts';
+import { test } from './pod-test.ts';
+import { podOf } from './pods.ts';
+import { breaksIn, stepsIn } from './steps.ts';
+import { expectRunsOn } from './untouched.ts';
+
+async function expectMoved(name: string, before: string): Promise<void> {
+  expect((await getPod('home', name)).spec.nodeName).toBe('away');
+  expect(breaksIn([...stepsIn(before), ...stepsIn(await logs('home', name))])).toEqual([]);
+}
+
+/** The same command on another machine: nothing that the first one kept in files is there. */
+async function migrateElsewhere(name: string): Promise<RunResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'kubectl-migrate-elsewhere-'));
+  try {
+    const command = ['kubectl', 'migrate', '-n', 'demo', '--to', 'away', name, '-o', 'json'];
+    return await runIn(command, { env: { TMPDIR: folder, HOME: folder } });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+test('a second command for a pod that is being moved is refused at once, and disturbs nothing', async ({ start }) => {
+  await start(podOf('twice', ['ticker', '16', '20']));
+  const old = await followLogs('twice');
+  const first = await startMigration('twice');
+  await first.sees('precopy ...');
+  const begun = Date.now();
+  const second = await migrate('twice');
+  expect(second.stderr).toMatch(/error: pod demo\/twice is being moved already: migration [0-9a-f]{8} moves it to away since \S+Z/);
+  expect(second.code).toBe(3);
+  expect(Date.now() - begun).toBeLessThan(8_000);
+  expect((await first.result).code).toBe(0);
+  await old.end;
+  await expectMoved('twice', old.text());
+  expect(await leftoversInTheEnd()).toEqual([]);
+});
+
+test('of two commands that start at the same instant one moves it, or none and it runs on', async ({ start }) => {
+  const original = await start(podOf('at-once', ['ticker', '16', '20']));
+  const old = await followLogs('at-once');
+  const results = await Promise.all([migrate('at-once'), migrate('at-once')]);
+  const codes = results.map(({ code }) => code).toSorted((one, other) => one - other);
+  expect(codes, results.map(({ stderr }) => stderr).join('\n')).toEqual([0, 3]);
+  await old.end;
+  await expectMoved('at-once', old.text());
+  expect((await getPod('home', 'at-once')).metadata.uid).not.toBe(original.metadata.uid);
+  expect(await leftoversInTheEnd()).toEqual([]);
+});
+
+describe('the same command again, from another machine, moves the pod that a dead command left', () => {
+  for (const step of ['plan', 'prepare', 'precopy', 'standby', 'checkpoint', 'restore', 'commit', 'cutover', 'cleanup']) {
+    test(`killed at "${step} ..."`, async ({ start }) => {
+      const name = `again-${step}`;
+      await start(podOf(name, ['ticker', '16', '20']));
+      const old = await followLogs(name);
+      const first = await startMigration(name);
+      await first.sees(`${step} ...`);
+      first.child.kill('SIGKILL');
+      await first.result;
+      const { code, stderr } = await migrateElsewhere(name);
+      // It had come to its end a moment before it was killed.
+      if (step === 'cleanup' && code === 3) expect(stderr).toContain('it is on away already');
+      else expect(code, stderr).toBe(0);
+      await old.end;
+      await expectMoved(name, old.text());
+      expect(await leftoversInTheEnd()).toEqual([]);
+    });
+  }
+
+  test('when its old object is gone, and its new one was never made', async ({ start }) => {
+    await start(podOf('again-unmade', ['ticker', '16', '20']));
+    const old = await followLogs('again-unmade');
+    const first = await startMigration('again-unmade');
+    await first.sees('standby ...');
+    await mustKubectl('home', 'create', 'quota', 'none', '--hard=pods=0');
+    try {
+      const { code, stderr } = await first.result;
+      expect(stderr).toContain('its old object is gone from cluster home, and the new one could not be made');
+      expect(code).toBe(4);
+    } finally {
+      await mustKubectl('home', 'delete', 'resourcequota', 'none');
+    }
+    const { code, stdout, stderr } = await migrateElsewhere('again-unmade');
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ pod: 'again-unmade', to: 'away', frozenMs: null });
+    await old.end;
+    await expectMoved('again-unmade', old.text());
+    expect((await getPod('home', 'again-unmade')).metadata.labels).toMatchObject({ app: 'again-unmade' });
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+});
+
+test('a command that was suspended while the pod was prepared rolls back when it wakes up', async ({ start }) => {
+  const original = await start(podOf('suspended', ['ticker', '16', '20']));
+  const first = await startMigration('suspended');
+  await first.sees('standby ...');
+  first.child.kill('SIGSTOP');
+  // Longer than the agents wait for a word of it: the source's has nothing to undo, the target's refuses the pod from then on.
+  const events = async (): Promise<string> => (await kubectl('away', 'get', 'events', '-o', 'wide')).stdout;
+  await expect.poll(events, { timeout: 90_000, interval: 1_000 }).toMatch(/suspended.*kubectl migrate went away/);
+  first.child.kill('SIGCONT');
+  expect((await first.result).code).toBe(1);
+  await expectRunsOn(original);
+  expect(await leftoversInTheEnd()).toEqual([]);
+});

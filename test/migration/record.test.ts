@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import type { Pod } from '../../src/kube/types.ts';
+import type { Peer } from '../../src/liqo/peer.ts';
+import { sourceHelper } from '../../src/migration/helpers/pods.ts';
+import { checkedRecord, recordOf } from '../../src/migration/record.ts';
+import type { Move } from '../../src/migration/underway.ts';
+
+const pod: Pod = { metadata: { name: 'web-0', namespace: 'demo', uid: 'u', labels: { 10: 'ten', 9: 'nine' } }, spec: { containers: [] } };
+const move: Move = { id: 'm', pod, sourceNode: 'home-1', peer: { virtualNode: 'away' } as Peer, twinNamespace: 'demo' };
+const mark = sourceHelper(move, 'agent:1').metadata.annotations?.['kubectl-migrate/record'];
+
+test('the record that a node gives back is the one that it was given', () => {
+  const carried: unknown = JSON.parse(JSON.stringify(recordOf(move)));
+  expect(checkedRecord(carried, mark)).toEqual({ version: 1, pod, to: 'away' });
+});
+
+test('a pod that the node has changed is not made at home', () => {
+  const other = { ...recordOf(move), pod: { ...pod, spec: { containers: [], hostPID: true } } };
+  expect(() => checkedRecord(other, mark)).toThrow('is not the one that it was given');
+  expect(() => checkedRecord(recordOf(move), undefined)).toThrow('is not the one that it was given');
+});
+
+test('no record is no record', () => {
+  for (const value of [null, undefined, 'x', {}, { version: 2, pod, to: 'away' }]) {
+    expect(() => checkedRecord(value, mark)).toThrow('keeps no record');
+  }
+});
