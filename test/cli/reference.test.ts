@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findingsText } from '../../src/cli/findings-reference.ts';
 import { referenceText } from '../../src/cli/reference.ts';
+import { settlementTable } from '../../src/cli/settlement-reference.ts';
+import { settle, sourceFacts, targetFacts } from '../../src/protocol/settle.ts';
 
 test('docs/flags.md tells of the commands as they are: npm run docs', () => {
   expect(readFileSync(join(import.meta.dirname, '../../docs/flags.md'), 'utf8')).toBe(referenceText());
@@ -10,4 +12,11 @@ test('docs/flags.md tells of the commands as they are: npm run docs', () => {
 
 test('docs/findings.md tells of the findings as they are: npm run docs', () => {
   expect(readFileSync(join(import.meta.dirname, '../../docs/findings.md'), 'utf8')).toBe(findingsText());
+});
+
+test('docs/guarantees.md has the table by which it is decided who may run: npm run docs', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/guarantees.md'), 'utf8');
+  expect(page).toContain(`\n${settlementTable()}\n`);
+  const inDoubt = sourceFacts.flatMap((source) => targetFacts.filter((target) => settle(source, target) === 'in doubt'));
+  expect(page.split('**in doubt**')).toHaveLength(inDoubt.length + 1);
 });
