@@ -47,6 +47,7 @@ export const catalogue = {
   'KM-EPHEMERAL-CONTAINERS': blocks('The pod has ephemeral containers'),
   'KM-SIDECAR': blocks('The pod has sidecars'),
   'KM-POST-START': blocks('A container has a postStart hook'),
+  'KM-NETWORK-RULES': blocks("A container may have changed the pod's network"),
   'KM-PRIVILEGED': blocks('A container is privileged'),
   'KM-PROC-MOUNT': blocks('A container has an unmasked /proc'),
   'KM-MOUNT-PROPAGATION': blocks('A container shares mounts with its node'),
@@ -81,6 +82,10 @@ export const catalogue = {
   // What is not as it was
   'KM-CONNECTIONS': loses('Connections to the outside'),
   'KM-LOGS': loses('What the containers have logged'),
+  'KM-PROCESS-SETTINGS': loses('Settings of processes that CRIU does not carry'),
+  'KM-KUBELET-FILES': loses("Changes to the kubelet's files"),
+  'KM-FILE-IDENTITY': loses('Inode numbers and birth times'),
+  'KM-CREDENTIALS': loses('Tokens in memory'),
   'KM-RESTART-COUNT': loses('The restart count'),
   'KM-PLACEMENT': loses('Rules for a place'),
   'KM-PRIORITY': loses('Priority'),
@@ -96,6 +101,7 @@ export const catalogue = {
   'KM-READINESS-GATES': changes('Readiness gates'),
   'KM-READINESS-DELAY': changes('Readiness after a delay'),
   'KM-STALE-VARIABLES': changes('Variables that tell of the old place'),
+  'KM-ACTIVE-DEADLINE': changes('The active deadline'),
   'KM-HOST-PORT': changes('Ports of the node'),
 } as const satisfies Readonly<Record<`KM-${string}`, Entry>>;
 

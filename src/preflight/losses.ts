@@ -14,10 +14,32 @@ export function lossesOf(pod: Pod): Finding[] {
       on,
       "addresses of Services that it has looked up or has in its environment, the API server's among them: the peer has others",
     ),
+    finding(
+      'KM-PROCESS-SETTINGS',
+      on,
+      'what its processes have set of this: affinity to processors, I/O priority (ioprio), timer slack (PR_SET_TIMERSLACK), NUMA policy, kernel keyrings, Landlock rules',
+    ),
+    finding(
+      'KM-KUBELET-FILES',
+      on,
+      "changes to /etc/hosts, /etc/resolv.conf, /etc/hostname and the termination message: the peer's kubelet writes its own",
+    ),
+    finding('KM-FILE-IDENTITY', on, 'inode numbers, birth times and flags (chattr) of its files'),
+    finding(
+      'KM-CREDENTIALS',
+      on,
+      'tokens that it holds in memory: they end with the old pod object, and are good again when they are read anew',
+    ),
     finding('KM-LOGS', on, 'what its containers have logged so far: kubectl logs begins anew'),
     ...restartCounts(pod),
     ...droppedByLiqo(pod),
     ...pod.spec.containers.flatMap(containerLosses),
+    ...when(
+      pod.spec['activeDeadlineSeconds'] !== undefined,
+      'KM-ACTIVE-DEADLINE',
+      on,
+      `its activeDeadlineSeconds (${String(pod.spec['activeDeadlineSeconds'])}): they begin anew`,
+    ),
     ...unknownFields(pod).map((field) =>
       finding('KM-UNKNOWN-FIELD', on, `${field}: a field that this version does not know; look whether the peer's pod has it`),
     ),

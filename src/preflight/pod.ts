@@ -25,7 +25,7 @@ export function assessPod(pod: Pod): Assessment {
   for (const volume of pod.spec.volumes ?? []) {
     if (isCarried(volume)) carries.push(`emptyDir ${volume.name}${volume.emptyDir?.medium === 'Memory' ? ' (in memory)' : ''}`);
   }
-  if ((pod.spec.initContainers ?? []).length > 0) carries.push('the work of the init containers: they do not run again');
+  if ((pod.spec.initContainers ?? []).length > 0) carries.push('what the init containers have left in its files: they do not run again');
   return {
     carries,
     findings: [
@@ -34,6 +34,7 @@ export function assessPod(pod: Pod): Assessment {
       ...runtimeFindings(pod),
       ...volumeFindings(pod),
       ...pod.spec.containers.flatMap(containerFindings),
+      ...[...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(networkFindings),
       ...lossesOf(pod),
     ],
   };
@@ -146,4 +147,20 @@ function containerFindings(container: Container): Finding[] {
       `container ${name} uses devices or huge pages (${limits.join(', ')})`,
     ),
   ];
+}
+
+/**
+ * Rules, routes, addresses and interfaces are the network namespace's, which is new at the peer; an init container's work in it
+ * is not done again there. A filter that is gone lets everything pass, so what could have made one is in the way.
+ */
+function networkFindings({ name, securityContext }: Container): Finding[] {
+  const { add = [] } = (securityContext?.['capabilities'] ?? {}) as { add?: readonly string[] };
+  const capability = add.find((one) => /^(CAP_)?(NET_ADMIN|SYS_ADMIN|ALL)$/i.test(one));
+  const by = securityContext?.privileged === true ? 'privileged' : capability;
+  return when(
+    by !== undefined,
+    'KM-NETWORK-RULES',
+    { kind: 'container', name },
+    `container ${name} may have changed the pod's network (${by}): rules, routes and interfaces that it made would be gone`,
+  );
 }

@@ -70,6 +70,10 @@ describe('a dry run', () => {
       'KM-CONNECTIONS',
       'KM-ADDRESS',
       'KM-SERVICE-ADDRESS',
+      'KM-PROCESS-SETTINGS',
+      'KM-KUBELET-FILES',
+      'KM-FILE-IDENTITY',
+      'KM-CREDENTIALS',
       'KM-LOGS',
     ]);
   });

@@ -68,6 +68,21 @@ describe('what is not carried is in the way, with its reason', () => {
       pod({ volumes: [{ name: 'v', projected: { sources: [{ podCertificate: { keyType: 'ED25519' } }] } }] }),
       /podCertificate/,
     ],
+    [
+      'an init container that may have made network rules',
+      pod({ initContainers: [{ name: 'mesh', securityContext: { capabilities: { add: ['NET_ADMIN'] } } }] }),
+      /container mesh may .* \(NET_ADMIN\).* \[KM-NETWORK-RULES\]/,
+    ],
+    [
+      'a privileged init container',
+      pod({ initContainers: [{ name: 'tune', securityContext: { privileged: true } }] }),
+      /container tune .*KM-NETWORK-RULES/,
+    ],
+    [
+      'a container that may make them',
+      pod(container({ securityContext: { capabilities: { add: ['CAP_NET_ADMIN'] } } })),
+      /KM-NETWORK-RULES/,
+    ],
     ['a runtime class', pod({ runtimeClassName: 'gvisor' }), /runtime class gvisor/],
     ['Windows', pod({ os: { name: 'windows' } }), /Windows/],
     ['an unmasked /proc', pod(container({ securityContext: { procMount: 'Unmasked' } })), /procMount/],
@@ -148,6 +163,10 @@ describe('what comes over as it is needs no word', () => {
         },
       },
     ],
+    [
+      'other capabilities',
+      { containers: [{ name: 'main', securityContext: { capabilities: { add: ['NET_BIND_SERVICE', 'NET_RAW'], drop: ['ALL'] } } }] },
+    ],
     ['topology', { topologySpreadConstraints: [{}] }],
   ];
   const usual = losses(pod());
@@ -178,6 +197,7 @@ describe('what the peer does not get is told when the pod has it', () => {
     ['a host name that overrides', pod({ hostnameOverride: 'x' }), /hostnameOverride/],
     ['a group of pods', pod({ workloadRef: {} }), /workloadRef/],
     ['a service account', pod({ serviceAccountName: 'robot' }), /service account robot .* "default"/],
+    ['a deadline', pod({ activeDeadlineSeconds: 60 }), /its activeDeadlineSeconds \(60\)/],
     ['readiness gates', pod({ readinessGates: [{ conditionType: 'a.b/c' }] }), /readiness gates \(a\.b\/c\)/],
     ['its address in the environment', pod(variable('status.podIP')), /PLACE \(status\.podIP\)/],
     ['its node in the environment', pod(variable('spec.nodeName')), /PLACE \(spec\.nodeName\)/],
