@@ -24,7 +24,7 @@ export interface DryRun extends PlanReport {
 }
 
 /** In the place of a migration's own id. */
-const id = 'dry run';
+const id = 'dry-run';
 const asDryRun = { dryRun: 'All' } as const;
 /** Which images have another meaning at the peer shows only when they are pulled. */
 const noPins: Pins = new Map<string, string>();

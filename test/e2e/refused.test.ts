@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest';
 import type { PodSpec } from '../../src/kube/types.ts';
 import type { PlanReport } from '../../src/migration/contract.ts';
 import { blockersAmong } from '../../src/preflight/finding.ts';
-import { leftovers, migrate, mustKubectl } from './cluster.ts';
+import { leftovers, leftoversInTheEnd, migrate, mustKubectl } from './cluster.ts';
 import { test } from './pod-test.ts';
 import { containerOf, podOf } from './pods.ts';
 import { mustIn } from '../../bed/bed.ts';
@@ -35,7 +35,11 @@ const odd: readonly { what: string; extra: Partial<PodSpec>; reason: RegExp }[] 
     extra: { containers: [containerOf('main', ['ticker', '1', '50'], { securityContext: { privileged: true } })] },
     reason: /privileged/,
   },
-  { what: 'has a stopped process', extra: beside('sleep 1000 & kill -STOP $!; true'), reason: /\(sleep\) is stopped .*\[KM-STOPPED\]/ },
+  {
+    what: 'has a stopped process',
+    extra: beside('sleep 1000 & sleep 1; kill -STOP $!; true'),
+    reason: /\(sleep\) is stopped .*\[KM-STOPPED\]/,
+  },
   {
     what: 'has a process without its main thread',
     extra: beside('half main'),
@@ -61,7 +65,7 @@ describe.concurrent('before anything is touched is refused', () => {
       const { code, stderr } = await migrate(name);
       expect(stderr).toMatch(reason);
       expect(code).toBe(3);
-      expect(await leftovers(name)).toEqual([]);
+      expect(await leftoversInTheEnd(name)).toEqual([]);
     },
   );
 });
@@ -106,10 +110,10 @@ test('unknown pods and clusters are told as kubectl tells them', async ({ start 
 });
 
 test('a dry run tells what would be carried and lost, and touches nothing', async ({ start }) => {
-  await start(podOf('dry run', ['ticker', '1', '50']));
-  const { code, stdout } = await migrate('dry run', '--dry-run=client', '-o', 'json');
+  await start(podOf('dry-run', ['ticker', '1', '50']));
+  const { code, stdout } = await migrate('dry-run', '--dry-run=client', '-o', 'json');
   expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ pod: 'dry run', from: 'home-1', to: 'away' });
+  expect(JSON.parse(stdout)).toMatchObject({ pod: 'dry-run', from: 'home-1', to: 'away' });
   expect(blockersAmong((JSON.parse(stdout) as PlanReport).findings)).toEqual([]);
-  expect(await leftovers('dry run')).toEqual([]);
+  expect(await leftovers('dry-run')).toEqual([]);
 });

@@ -54,12 +54,12 @@ test('every write of a migration is sent, and each with dryRun=All', async () =>
   expect(
     writes.map(({ method, path, body }) => `${method} ${path} ${(JSON.parse(body) as Partial<Pod>).metadata?.name ?? ''}`.trim()),
   ).toEqual([
-    `POST ${pods} kubectl-migrate-dry run-source`,
-    `POST ${pods} kubectl-migrate-dry run-target`,
+    `POST ${pods} kubectl-migrate-dry-run-source`,
+    `POST ${pods} kubectl-migrate-dry-run-target`,
     'POST /api/v1/namespaces/demo/serviceaccounts/default/token',
     `DELETE ${pods}/web-0`,
     `POST ${pods} web-0`,
-    `POST ${shadowPods} kubectl-migrate-dry run-target`,
+    `POST ${shadowPods} kubectl-migrate-dry-run-target`,
     'DELETE /api/v1/namespaces/demo/secrets/web-0-token',
     'POST /api/v1/namespaces/demo/secrets web-0-token',
     `POST ${shadowPods} web-0`,
@@ -78,12 +78,12 @@ test('what the servers refuse is in the way, in their words', async () => {
   );
   const { findings } = await attempted();
   expect(blockersAmong(findings).map(({ code, text }) => `${code} ${text}`)).toEqual([
-    'KM-SERVER-REFUSES cluster home refuses to create pod demo/kubectl-migrate-dry run-source: pods "x" already exists',
-    'KM-SERVER-REFUSES cluster home refuses to create pod demo/kubectl-migrate-dry run-target: pods "x" already exists',
+    'KM-SERVER-REFUSES cluster home refuses to create pod demo/kubectl-migrate-dry-run-source: pods "x" already exists',
+    'KM-SERVER-REFUSES cluster home refuses to create pod demo/kubectl-migrate-dry-run-target: pods "x" already exists',
     'KM-SERVER-REFUSES cluster home refuses to give a token of serviceaccount demo/default: pods "x" already exists',
     'KM-SERVER-REFUSES cluster home refuses to delete pod demo/web-0: pods "web-0" is forbidden: not on Fridays',
     // That the pod itself is still there is no news.
-    'KM-SERVER-REFUSES cluster away refuses to create ShadowPod demo/kubectl-migrate-dry run-target: admission webhook "shadowpod.validate.liqo.io" denied the request: quota',
+    'KM-SERVER-REFUSES cluster away refuses to create ShadowPod demo/kubectl-migrate-dry-run-target: admission webhook "shadowpod.validate.liqo.io" denied the request: quota',
     'KM-SERVER-REFUSES cluster away refuses to create ShadowPod demo/web-0: admission webhook "shadowpod.validate.liqo.io" denied the request: quota',
   ]);
 });
@@ -113,4 +113,15 @@ test('a webhook that cannot be asked without effects is told as not tried', asyn
   const { notChecked, ...rest } = await attempted();
   expect(blockersAmong(rest.findings)).toEqual([]);
   expect(notChecked[0]).toBe(`to delete pod demo/web-0 in cluster home: ${words}`);
+});
+
+test('what is tried has names and labels that an API server takes', async () => {
+  await attempted();
+  const made = [...changesSeenBy(home), ...changesSeenBy(peer)].filter(({ method, path }) => method === 'POST' && !path.endsWith('/token'));
+  expect(made.length).toBeGreaterThan(4);
+  for (const { body } of made) {
+    const { metadata } = JSON.parse(body) as Pod;
+    expect(metadata.name).toMatch(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/);
+    for (const value of Object.values(metadata.labels ?? {})) expect(value).toMatch(/^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$/);
+  }
 });
