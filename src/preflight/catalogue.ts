@@ -26,6 +26,7 @@ export const catalogue = {
   'KM-NOT-OFFLOADED': blocks('The namespace is not offloaded to that peer'),
   'KM-TWIN-NAMESPACE': blocks('The twin namespace is not usable'),
   'KM-TAINT': blocks('The pod does not tolerate a taint of the virtual node'),
+  'KM-LIMIT-RANGE': blocks('A LimitRange would change the containers'),
   'KM-RIGHTS': blocks('A right is missing'),
   'KM-SERVER-REFUSES': blocks('An API server refuses what a move has to do'),
   'KM-NAME-TAKEN': blocks('The peer has a pod of that name already'),

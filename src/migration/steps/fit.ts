@@ -7,6 +7,7 @@ import { missingReferences } from '../../liqo/missing-references.ts';
 import { shadowPodsIn } from '../../liqo/paths.ts';
 import { refusalOf } from '../../preflight/admission.ts';
 import { blockersAmong, finding, when, type Finding } from '../../preflight/finding.ts';
+import { limitRangeFindings } from '../../preflight/limit-range.ts';
 import { nodeDifferences } from '../../preflight/nodes.ts';
 import { lacking } from '../../preflight/references.ts';
 import { refusal } from '../../preflight/refusal.ts';
@@ -25,7 +26,7 @@ export async function requireFit(
   home: KubeConnection,
   plan: Plan,
   remote: KubeConnection,
-  inspection: Inspection,
+  { inspection, helper }: { readonly inspection: Inspection; readonly helper: Pod },
   there: { readonly facts: NodeFacts; readonly helper: Pod },
   signal: AbortSignal,
 ): Promise<Finding[]> {
@@ -51,6 +52,8 @@ export async function requireFit(
     ...targetRuntimeFindings(there.helper),
     ...roomFindings(source, target, inspection),
     ...[source, target].flatMap(helperLimitFindings),
+    ...limitRangeFindings(pod, helper, home.name),
+    ...limitRangeFindings(pod, there.helper, peer.virtualNode),
     ...(missing.length > 0 ? [lacking(peer, twinNamespace, missing)] : []),
     ...when(isTaken, 'KM-NAME-TAKEN', twin, `namespace ${twinNamespace} of ${peer.virtualNode} has a pod of that name already`),
     ...(words === undefined

@@ -65,7 +65,7 @@ export async function prepare(
   underway.targetNode = twin.spec.nodeName;
   underway.touched.target = true;
   const there = checkedFacts((await target.call('target.inspect', null, 60_000)).facts);
-  const told = await requireFit(home, plan, remote, inspection, { facts: there, helper: twin }, signal);
+  const told = await requireFit(home, plan, remote, { inspection, helper: source.pod }, { facts: there, helper: twin }, signal);
   requireWithinBudget(plan, inspection);
 
   say('joining the agents');
