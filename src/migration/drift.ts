@@ -8,17 +8,18 @@ import type { Pod } from '../kube/types.ts';
  * Looks at the pod once more, just before it is frozen: what the plan was made for must still be what runs. A pod that
  * is being deleted has a signal pending, which would be dumped with it and reach it at the peer.
  *
+ * @returns the pod as it is now
  * @throws MigrateError (failed) telling what has changed
  */
-export async function requireNoDrift(home: KubeConnection, planned: Pod, signal: AbortSignal): Promise<void> {
+export async function requireNoDrift(home: KubeConnection, planned: Pod, signal: AbortSignal): Promise<Pod> {
   const { namespace, name } = planned.metadata;
   const pod = await home.get<Pod>(`/api/v1/namespaces/${namespace}/pods/${name}`, signal).catch((error: unknown) => {
     if (!isNotFound(error)) throw error;
     return undefined;
   });
   const change = driftOf(planned, pod);
-  if (change !== undefined)
-    throw new MigrateError('failed', `pod ${namespace}/${name} in cluster ${home.name} ${change} while its move was prepared`);
+  if (pod && change === undefined) return pod;
+  throw new MigrateError('failed', `pod ${namespace}/${name} in cluster ${home.name} ${change} while its move was prepared`);
 }
 
 /** What has become of a pod, as the end of a sentence about it; undefined when it can move as planned. Pure. */

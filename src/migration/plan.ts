@@ -24,6 +24,8 @@ export interface Plan {
   readonly sourceNode: string;
   readonly peer: Peer;
   readonly twinNamespace: string;
+  /** The user's word on how long the pod may stand still. */
+  readonly maxFreezeMs: number | undefined;
   readonly report: PlanReport;
 }
 
@@ -67,7 +69,7 @@ export async function makePlan(request: MigrationRequest, signal: AbortSignal): 
       ...ofUser,
     ],
   };
-  return { pod, sourceNode, peer, twinNamespace: twin, report };
+  return { pod, sourceNode, peer, twinNamespace: twin, maxFreezeMs, report };
 }
 
 /** @throws KubeError, or MigrateError (failed) in the same words when a pod with a similar name was probably meant */

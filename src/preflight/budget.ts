@@ -1,3 +1,4 @@
+import { scaled } from '../deadlines.ts';
 import type { Pod } from '../kube/types.ts';
 import { finding, when, type Finding } from './finding.ts';
 import { shortestPatience } from './patience.ts';
@@ -29,8 +30,9 @@ export const mostBytesPerSecond = 1.25e9;
 export function freezeBudget(pod: Pod, { now, maxFreezeMs }: { now: number; maxFreezeMs?: number | undefined }): FreezeBudget {
   if (maxFreezeMs !== undefined) return { ms: maxFreezeMs, by: '--max-freeze' };
   const patience = shortestPatience(pod, now);
-  const ms = patience === undefined ? mostMs : patience.ms - marginMs(patience.ms);
-  if (patience === undefined || ms >= mostMs) return { ms: mostMs, by: 'no pod stands still for longer without --max-freeze' };
+  const most = scaled(mostMs);
+  const ms = patience === undefined ? most : patience.ms - marginMs(patience.ms);
+  if (patience === undefined || ms >= most) return { ms: most, by: 'no pod stands still for longer without --max-freeze' };
   return { ms, by: `${patience.of} gives it ${seconds(patience.ms)}` };
 }
 
@@ -47,7 +49,7 @@ export interface Load {
 
 /** About how long a pod stands still, ms. */
 export function freezeEstimateMs({ bytes, bytesPerSecond }: Load): number {
-  return fixedMs + (bytes / bytesPerSecond + bytes / copiedBytesPerSecond) * 1000;
+  return scaled(fixedMs) + (bytes / bytesPerSecond + bytes / copiedBytesPerSecond) * 1000;
 }
 
 /** That a pod would stand still for longer than it may, with the figures; none when it would not. */

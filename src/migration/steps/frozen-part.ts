@@ -67,10 +67,10 @@ export function startFrozenPart(standby: Standby, onEvent: OnEvent, signal: Abor
   };
 }
 
-async function run({ plan, underway, source, target }: Standby, signal: AbortSignal): Promise<Moved> {
+async function run({ budget, underway, source, target }: Standby, signal: AbortSignal): Promise<Moved> {
   const start = performance.now();
   try {
-    const budgetMs = plan.report.budget.ms;
+    const budgetMs = budget.ms;
     const { frozenMs } = await source.call('source.checkpoint', { budgetMs, record: recordOf(underway.move) }, budgetMs + afterBudgetMs);
     const { notes } = await target.call('target.finished', null, 60_000);
     return { frozenMs, notes };

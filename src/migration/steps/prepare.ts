@@ -66,7 +66,7 @@ export async function prepare(
   underway.touched.target = true;
   const there = checkedFacts((await target.call('target.inspect', null, 60_000)).facts);
   const told = await requireFit(home, plan, remote, { inspection, helper: source.pod }, { facts: there, helper: twin }, signal);
-  requireWithinBudget(plan, inspection);
+  requireWithinBudget(plan.pod, plan.report.budget, inspection);
 
   say('joining the agents');
   const key = randomBytes(32).toString('base64');

@@ -6,10 +6,12 @@ import { waitFor } from '../../kube/wait.ts';
 import { shadowPodsIn } from '../../liqo/paths.ts';
 import { markingPatch, standbyShadowPod } from '../../liqo/standby.ts';
 import { forgeTokenSecret, isTokenSecretOf } from '../../liqo/token-secret.ts';
+import { freezeBudget, type FreezeBudget } from '../../preflight/budget.ts';
 import { requireNoDrift } from '../drift.ts';
 import { withPins } from '../helpers/images.ts';
 import { podOnNode } from '../pod-on-node.ts';
 import type { Prepared } from '../prepared.ts';
+import { requireWithinBudget } from '../within-budget.ts';
 
 /** How long the peer's kubelet may take for sandbox, network and volumes. */
 const armDeadlineMs = 90_000;
@@ -20,11 +22,13 @@ const awaitSeconds = 300;
 export interface Standby extends Prepared {
   /** The ShadowPod's UID. */
   readonly shadowUid: string;
+  /** How long the pod may stand still, as of now: a startup probe, or the pod's own deadline, has not waited for us. */
+  readonly budget: FreezeBudget;
 }
 
 /** Makes the pod at the peer, up to the creation of its first container, which the target agent holds. */
 export async function standby(prepared: Prepared, say: (message: string) => void, signal: AbortSignal): Promise<Standby> {
-  const { plan, home, remote, target, targetTwin, pins, underway } = prepared;
+  const { plan, home, remote, source, target, targetTwin, pins, underway } = prepared;
   const { pod, peer, twinNamespace, id } = plan;
   const { name } = pod.metadata;
   say('mounting the runtime wrapper on the target node');
@@ -57,8 +61,10 @@ export async function standby(prepared: Prepared, say: (message: string) => void
   ]);
   const shadowUid = created.metadata.uid ?? '';
   await remote.patch(`${shadowPodsIn(twinNamespace)}/${name}`, markingPatch(pod, id, shadowUid), 'merge', signal);
-  await requireNoDrift(home, pod, signal);
-  return { ...prepared, shadowUid };
+  const fresh = await requireNoDrift(home, pod, signal);
+  const budget = freezeBudget(fresh, { now: Date.now() + source.clock.aheadMs, maxFreezeMs: plan.maxFreezeMs });
+  requireWithinBudget(pod, budget, prepared.inspection);
+  return { ...prepared, shadowUid, budget };
 }
 
 /**
