@@ -1,19 +1,21 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect } from 'vitest';
+import { afterAll, describe, expect } from 'vitest';
 import { runIn } from '../../bed/bed.ts';
 import type { RunResult } from '../../build/run.ts';
-import { followLogs, getPod, kubectl, leftoversInTheEnd, logs, migrate, mustKubectl, startMigration } from './cluster.ts';
-import { test } from './pod-test.ts';
+import type { Pod } from '../../src/kube/types.ts';
+import { followLogs, getPod, kubectl, leftoversInTheEnd, migrate, mustKubectl, startMigration } from './cluster.ts';
+import { expectMoved } from './moved.ts';
+import { heardTest } from './pod-test.ts';
 import { podOf } from './pods.ts';
-import { breaksIn, stepsIn } from './steps.ts';
+import { collectTicks } from './ticks.ts';
 import { expectRunsOn } from './untouched.ts';
 
-async function expectMoved(name: string, before: string): Promise<void> {
-  expect((await getPod('home', name)).spec.nodeName).toBe('away');
-  expect(breaksIn([...stepsIn(before), ...stepsIn(await logs('home', name))])).toEqual([]);
-}
+const ticks = await collectTicks();
+afterAll(ticks.stop);
+const test = heardTest(ticks);
+const heardPod = (name: string): Pod => podOf(name, [], { containers: [ticks.beacon('main', { megabytes: 16 })] });
 
 /** The same command on another machine: nothing that the first one kept in files is there. */
 async function migrateElsewhere(name: string): Promise<RunResult> {
@@ -27,7 +29,7 @@ async function migrateElsewhere(name: string): Promise<RunResult> {
 }
 
 test('a second command for a pod that is being moved is refused at once, and disturbs nothing', async ({ start }) => {
-  await start(podOf('twice', ['ticker', '16', '20']));
+  await start(heardPod('twice'));
   const old = await followLogs('twice');
   const first = await startMigration('twice');
   await first.sees('precopy ...');
@@ -37,19 +39,17 @@ test('a second command for a pod that is being moved is refused at once, and dis
   expect(second.code).toBe(3);
   expect(Date.now() - begun).toBeLessThan(8_000);
   expect((await first.result).code).toBe(0);
-  await old.end;
-  await expectMoved('twice', old.text());
+  await expectMoved('twice', old, ticks);
   expect(await leftoversInTheEnd()).toEqual([]);
 });
 
 test('of two commands that start at the same instant one moves it, or none and it runs on', async ({ start }) => {
-  const original = await start(podOf('at-once', ['ticker', '16', '20']));
+  const original = await start(heardPod('at-once'));
   const old = await followLogs('at-once');
   const results = await Promise.all([migrate('at-once'), migrate('at-once')]);
   const codes = results.map(({ code }) => code).toSorted((one, other) => one - other);
   expect(codes, results.map(({ stderr }) => stderr).join('\n')).toEqual([0, 3]);
-  await old.end;
-  await expectMoved('at-once', old.text());
+  await expectMoved('at-once', old, ticks);
   expect((await getPod('home', 'at-once')).metadata.uid).not.toBe(original.metadata.uid);
   expect(await leftoversInTheEnd()).toEqual([]);
 });
@@ -58,7 +58,7 @@ describe('the same command again, from another machine, moves the pod that a dea
   for (const step of ['plan', 'prepare', 'precopy', 'standby', 'checkpoint', 'restore', 'commit', 'cutover', 'cleanup']) {
     test(`killed at "${step} ..."`, async ({ start }) => {
       const name = `again-${step}`;
-      await start(podOf(name, ['ticker', '16', '20']));
+      await start(heardPod(name));
       const old = await followLogs(name);
       const first = await startMigration(name);
       await first.sees(`${step} ...`);
@@ -68,14 +68,13 @@ describe('the same command again, from another machine, moves the pod that a dea
       // It had come to its end a moment before it was killed.
       if (step === 'cleanup' && code === 3) expect(stderr).toContain('it is on away already');
       else expect(code, stderr).toBe(0);
-      await old.end;
-      await expectMoved(name, old.text());
+      await expectMoved(name, old, ticks);
       expect(await leftoversInTheEnd()).toEqual([]);
     });
   }
 
   test('when its old object is gone, and its new one was never made', async ({ start }) => {
-    await start(podOf('again-unmade', ['ticker', '16', '20']));
+    await start(heardPod('again-unmade'));
     const old = await followLogs('again-unmade');
     const first = await startMigration('again-unmade');
     await first.sees('standby ...');
@@ -90,15 +89,14 @@ describe('the same command again, from another machine, moves the pod that a dea
     const { code, stdout, stderr } = await migrateElsewhere('again-unmade');
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ pod: 'again-unmade', to: 'away', frozenMs: null });
-    await old.end;
-    await expectMoved('again-unmade', old.text());
+    await expectMoved('again-unmade', old, ticks);
     expect((await getPod('home', 'again-unmade')).metadata.labels).toMatchObject({ app: 'again-unmade' });
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 });
 
 test('a command that was suspended while the pod was prepared rolls back when it wakes up', async ({ start }) => {
-  const original = await start(podOf('suspended', ['ticker', '16', '20']));
+  const original = await start(heardPod('suspended'));
   const first = await startMigration('suspended');
   await first.sees('standby ...');
   first.child.kill('SIGSTOP');
@@ -107,6 +105,6 @@ test('a command that was suspended while the pod was prepared rolls back when it
   await expect.poll(events, { timeout: 90_000, interval: 1_000 }).toMatch(/suspended.*kubectl migrate went away/);
   first.child.kill('SIGCONT');
   expect((await first.result).code).toBe(1);
-  await expectRunsOn(original);
+  await expectRunsOn(original, ticks);
   expect(await leftoversInTheEnd()).toEqual([]);
 });

@@ -5,14 +5,20 @@ import type { Pod } from '../../src/kube/types.ts';
 import { deletePod, getPod, leftoversInTheEnd, migrate, startPod } from './cluster.ts';
 import { test } from './pod-test.ts';
 import { podOf } from './pods.ts';
+import { collectTicks } from './ticks.ts';
 import { expectRunsOn } from './untouched.ts';
+
+const ticks = await collectTicks();
 
 const folder = '/var/lib/kubectl-migrate';
 let original: Pod;
 beforeAll(async () => {
-  original = await startPod(podOf('versions', ['ticker', '4', '20']));
+  original = await startPod(podOf('versions', [], { containers: [ticks.beacon('main')] }));
 });
-afterAll(async () => deletePod('versions'));
+afterAll(async () => {
+  await deletePod('versions');
+  await ticks.stop();
+});
 
 /** What a migration of another version has left: programs that do nothing. */
 async function leaveOldPrograms(...more: readonly string[]): Promise<void> {
@@ -34,7 +40,7 @@ test('programs that another version uses on a node are not replaced, and the com
     const { code, stderr } = await migrate('versions');
     expect(stderr).toMatch(/error: .*another version of kubectl migrate is at work on this node, or died there \(0123abcd\)/);
     expect(code).toBe(1);
-    await expectRunsOn(original);
+    await expectRunsOn(original, ticks);
     for (const node of nodes) expect((await runOnNode(node, ['cat', `${folder}/made-of`])).stdout).toBe('old\n');
   } finally {
     for (const node of nodes) await runOnNode(node, ['rm', '-r', folder]);

@@ -7,11 +7,12 @@ import { timed, type EventSink } from '../clock.ts';
 import { learnKerndat } from '../criu/kerndat.ts';
 import { onHost, runDir } from '../node/host.ts';
 import { install } from '../node/install.ts';
+import { isPodOnNode } from '../node/kubelet-pods.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { Claim } from './claim.ts';
 import { prepareDump, type Dump } from './dump.ts';
-import { isPodKnown, lowerFence } from './fence.ts';
+import { lowerFence } from './fence.ts';
 import { killFrozen, type FreezeEnd } from './guard.ts';
 import { inspect } from './inspect.ts';
 import { claimFinding, releaseClaim } from './left-claim.ts';
@@ -228,7 +229,7 @@ export class SourceMigration {
     const [pod, uid] = [this.#pod, this.#ref?.uid ?? ''];
     if (!pod) return { refusing: false };
     if (this.fact !== 'committed') await this.abort(new Error('the migration is over'));
-    const isInUse = (): boolean => this.fact === 'committed' && (!pod.isGone || isPodKnown(uid));
+    const isInUse = (): boolean => this.fact === 'committed' && (!pod.isGone || isPodOnNode(uid));
     for (const deadline = performance.now() + podGoneMs; isInUse(); await delay(50))
       if (performance.now() > deadline) return { refusing: true };
     await lowerFence(uid);

@@ -42,7 +42,7 @@ export class Standstill {
    */
   async prepare(pod: SourcePod, budgetMs: number): Promise<{ ended: Promise<FreezeEnd> }> {
     const { migration, to } = this.claim.holder;
-    await raiseFence(pod, `it is being moved to ${to} by migration ${migration}`);
+    await raiseFence(pod.uid, `it is being moved to ${to} by migration ${migration}`);
     this.claim.write('frozen', frozenFile(pod.containers));
     this.#known = pod.containers;
     this.#guard = await SourceGuard.start(this.claim, stagingDir(migration), budgetMs);

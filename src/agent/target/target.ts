@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { scaled } from '../../protocol/deadlines.ts';
+import { scaled } from '../../deadlines.ts';
 import type { AwaitedPod, NodeFacts } from '../../protocol/agent-calls.ts';
 import type { TargetFact } from '../../protocol/settle.ts';
 import type { EventSink } from '../clock.ts';
