@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -144,9 +145,16 @@ static int jail(const char *proc, const char *folder, char **command) {
     if (mount(place, tools, NULL, MS_BIND, NULL) || mount(NULL, tools, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
       return fail("bind tools");
   }
-  if (chroot(root) || chdir("/d"))
-    return fail("chroot");
-  return run(command, NULL);
+  // None of the node's mounts is held from here: what the node unmounts while a tool of ours runs is free. A root that was booted
+  // from memory cannot be turned round; there they are held for so long.
+  close(target);
+  close(toolbox);
+  if (chdir(root) || mkdir("node", 0700))
+    return fail(root);
+  int is_turned = !syscall(SYS_pivot_root, ".", "node");
+  if (is_turned ? chdir("/") || umount2("/node", MNT_DETACH) : chroot("."))
+    return fail("root");
+  return rmdir("/node") || chdir("/d") ? fail("/d") : run(command, NULL);
 }
 
 int main(int argc, char **argv) {

@@ -95,3 +95,24 @@ test('where the root takes no processes it goes into a leaf of ours', async () =
   `);
   expect(result).toMatchObject({ code: 0, stdout: expect.stringMatching(/^0::\/kubectl-migrate-test-\w+\/kubectl-migrate\n$/) });
 });
+
+test('a volume that the node gives up while a tool is in its jail is free', async () => {
+  const [jail, volume] = [join(folder, 'jail-held'), join(folder, 'volume')];
+  await mkdir(jail);
+  await mkdir(volume);
+  await writeFile(
+    join(folder, 'wait.c'),
+    '#include <unistd.h>\nint main(void) { char c; write(1, "in\\n", 3); return read(0, &c, 1) < 0; }',
+  );
+  await must(['gcc', '-static', '-o', join(jail, 'wait'), join(folder, 'wait.c')]);
+  const script = `
+    cd ${folder}; truncate -s 8M image; mkfs.ext4 -q image; mount -o loop image volume
+    mkfifo go said; exec 3<>go
+    ${hostExec} jail /proc ${jail} ./wait < go > said & tool=$!
+    read answer < said
+    umount volume
+    for i in $(seq 50); do [ -z "$(losetup -j image)" ] && break; sleep 0.1; done
+    echo "used by: $(losetup -j image)"
+    echo >&3; wait $tool`;
+  expect(await onNode(script)).toMatchObject({ code: 0, stdout: 'used by: \n' });
+});
