@@ -14,6 +14,7 @@ export const wrapperSources = [
   'await.c',
   'cover.c',
   'held.c',
+  'source.c',
   'decision.c',
   'keeper.c',
   'finish.c',

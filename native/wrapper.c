@@ -33,6 +33,8 @@ static int runtime(int argc, char **argv) {
     result = create(&call);
   else if (plain(call.id)) {
     result = held_call(&call, verb);
+    if (result < 0)
+      result = frozen_call(&call, verb);
     if (result < 0 && !strcmp(verb, "start") && is_started(&call))
       result = 0;
     if (result < 0 && !strcmp(verb, "delete")) {

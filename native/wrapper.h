@@ -69,6 +69,9 @@ int create(const struct call *call);
 // held.c: the same for a call about a container that is held, or being restored
 int held_call(const struct call *call, const char *verb);
 
+// source.c: the same about one that stands still at its source
+int frozen_call(const struct call *call, const char *verb);
+
 // keeper.c: lives as long as the restore and the hold. `plan` is how many variables, these, and the words of the call.
 void keep(FILE *agent, const struct call *call, char *plan) __attribute__((noreturn));
 
