@@ -7,7 +7,7 @@ import { timed, type EventSink } from '../clock.ts';
 import { learnKerndat } from '../criu/kerndat.ts';
 import { onHost, runDir } from '../node/host.ts';
 import { install } from '../node/install.ts';
-import { isPodOnNode } from '../node/kubelet-pods.ts';
+import { isPodOnNode, linkKubeletPods } from '../node/kubelet-pods.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { Claim } from './claim.ts';
@@ -195,6 +195,7 @@ export class SourceMigration {
    */
   async takeOver(ref: PodOnNode, targetNeverRan: boolean): Promise<SourceFact> {
     await install(this.#id);
+    linkKubeletPods();
     this.#ref = ref;
     // Without a claim nothing is frozen by us: before the freeze the agent died, or the node has been started anew.
     const claimed = await Claim.take(pods, ref.uid, { migration: this.#id, to: '' }, releaseClaim);
