@@ -36,11 +36,11 @@ async function freezersOf({ metadata: { uid } }: Pod): Promise<string[]> {
   return states.split('\n').filter(Boolean);
 }
 
-/** Starts a migration that will be frozen for a quarter of a minute, and waits until all containers stand still. */
-async function startFreeze(pod: Pod, ...flags: readonly string[]): Promise<Running> {
+/** Starts a migration that will be frozen for a while, and waits until all containers stand still. */
+async function startFreeze(pod: Pod, { rate = '16mbit', flags = [] as readonly string[] } = {}): Promise<Running> {
   const running = await startMigration(pod.metadata.name, ...flags);
   await running.sees('standby ...');
-  await limitLink('16mbit', '50ms');
+  await limitLink(rate, '50ms');
   await running.sees('checkpoint ...');
   await vi.waitFor(async () => expect((await freezersOf(pod)).filter((state) => state === 'FROZEN').length).toBeGreaterThanOrEqual(2), {
     timeout: 20_000,
@@ -117,7 +117,7 @@ describe('a frozen pod runs again', () => {
 
   test('when its agent does not answer any more, and the time is up that it may stand still', async ({ start }) => {
     const pod = await start(beacons('wedged'));
-    const running = await startFreeze(pod, '--max-freeze', '8s');
+    const running = await startFreeze(pod, { flags: ['--max-freeze', '8s'] });
     running.child.kill('SIGKILL');
     await onSource('pkill -STOP -f "[a]gent.mjs serve"');
     const silentMs = await silence('wedged');
@@ -189,6 +189,38 @@ test('a pod whose containers are killed when all of it is at the peer goes on th
   const { code, stderr } = await running.result;
   expect(code, stderr).toBe(0);
   await expectOneCopy(ticks, 'bereft', { sides: ['home', 'away'] });
+});
+
+test('after the commit nothing of it is started afresh at home, though its command is dead and its kubelet kills it', async ({ start }) => {
+  const pod = await start(beacons('orphaned', 8));
+  const running = await startFreeze(pod, { rate: '24mbit' });
+  // It attends for some seconds yet, and so the source commits; then it can do nothing any more.
+  running.child.kill('SIGSTOP');
+  await onSource('until grep -q committed /run/kubectl-migrate/pods/*/*/decision 2>/dev/null; do sleep 0.05; done');
+  running.child.kill('SIGKILL');
+  await limitLink('none', '50ms');
+  await killContainer(pod, 'main');
+  await killContainer(pod, 'other');
+  await vi.waitFor(
+    async () => {
+      const events = await mustKubectl(
+        'home',
+        'get',
+        'events',
+        '--field-selector',
+        'involvedObject.name=orphaned',
+        '-o',
+        'jsonpath={.items[*].message}',
+      );
+      expect(events).toContain('it is being moved to away by migration');
+    },
+    { timeout: 60_000, interval: 1_000 },
+  );
+  await expectOneCopy(ticks, 'orphaned', { sides: ['home', 'away'] });
+  const { code, stderr } = await migrate('orphaned');
+  expect(code, stderr).toBe(0);
+  await expectOneCopy(ticks, 'orphaned', { sides: ['home', 'away'] });
+  expect(await leftoversInTheEnd()).toEqual([]);
 });
 
 test('a second command for a pod is refused at once and disturbs nothing', async ({ start }) => {
