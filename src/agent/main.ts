@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { roles } from '../protocol/agent-calls.ts';
 import { readDeadlineFactor, setDeadlineFactor } from '../deadlines.ts';
 import { serveEnd } from './daemon.ts';
+import { ownLimits } from './node/own-limits.ts';
 import { sourceEnd } from './source/end.ts';
 import { targetEnd } from './target/end.ts';
 import { cleanNode } from './target/node-cleanup.ts';
@@ -20,6 +21,7 @@ const controlSocket = '/agent/control.sock';
 const [verb, first = '', second = '', third = '', fourth = ''] = process.argv.slice(2);
 const role = roles.find((one) => one === first);
 if (verb === 'serve' && role) {
+  ownLimits();
   setDeadlineFactor(readDeadlineFactor(third) ?? 1);
   const { abandon } = await serveEnd({
     socketPath: controlSocket,

@@ -50,6 +50,7 @@ describe('limits as version 2 writes them', () => {
   test('are read and lifted, and what cannot be written is told', () => {
     const path = `/kubepods.slice/kubepods-${pod.replaceAll('-', '_')}.slice/agent.scope`;
     writeFileSync(join(root, path, 'cpu.max'), '150000 100000\n');
+    writeFileSync(join(root, path, '../cpu.max'), '300000 100000\n');
     writeFileSync(join(root, path, 'memory.max'), 'max\n');
     // A number that nobody may change, not even root.
     symlinkSync('/proc/sys/kernel/ngroups_max', join(root, path, 'memory.high'));
@@ -57,6 +58,7 @@ describe('limits as version 2 writes them', () => {
     expect(lifted).toEqual(['cpu 1500m']);
     expect(left).toEqual([expect.stringMatching(/^memory 0Mi \(E/)]);
     expect(readFileSync(join(root, path, 'cpu.max'), 'utf8')).toBe('max');
+    expect(readFileSync(join(root, path, '../cpu.max'), 'utf8')).toBe('max');
   });
 
   test('are none in the root, and where no controller is', () => {

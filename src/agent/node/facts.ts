@@ -3,7 +3,7 @@ import { arch, release } from 'node:os';
 import type { NodeFacts } from '../../protocol/agent-calls.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { onHost, runOnHost } from './host.ts';
-import { liftOwnLimits } from './own-limits.ts';
+import { ownLimits } from './own-limits.ts';
 import { nodeRoom } from './room.ts';
 
 /** What a checkpoint depends on; compared between the two nodes before anything is frozen. */
@@ -19,6 +19,6 @@ export async function nodeFacts(): Promise<NodeFacts> {
     runtime,
     runtimeVersion: stdout.split('\n')[0] ?? '',
     room: nodeRoom(),
-    helperLimits: liftOwnLimits(),
+    helperLimits: ownLimits(),
   };
 }

@@ -50,6 +50,13 @@ const limits: Readonly<Record<1 | 2, readonly Limit[]>> = {
   ],
 };
 
+let told: OwnLimits | undefined;
+
+/** What {@link liftOwnLimits} did when this was first asked: as early as can be, because an agent that is throttled takes a minute to start. */
+export function ownLimits(): OwnLimits {
+  return (told ??= liftOwnLimits());
+}
+
 /**
  * Takes the limits of processor time and memory off this agent, which a LimitRange may have given to its pod: throttled, it
  * would make a freeze many times as long, and short of memory it would be killed in it. The agent is root on the node, lives for
@@ -69,12 +76,15 @@ export function liftOwnLimits(
     const own = ownFolder(membership, root, version, controller);
     if (own === undefined) continue;
     // From above: with version 1 no quota may be larger than the one above it.
-    for (const folder of [...(isPods(dirname(own)) ? [dirname(own)] : []), own]) {
+    // The pod's is the sum of its containers' and is told by theirs.
+    const ofPod = isPods(dirname(own)) ? [dirname(own)] : [];
+    const isOwn = text(read(join(own, file)), own) !== undefined;
+    for (const folder of [...ofPod, own]) {
       const limit = text(read(join(folder, file)), folder);
       if (limit === undefined) continue;
       try {
         writeFileSync(join(folder, file), unlimited);
-        lifted.add(limit);
+        if (folder === own || !isOwn) lifted.add(limit);
       } catch (error) {
         left.add(`${limit} (${(error as Error).message})`);
       }
