@@ -17,12 +17,12 @@ const checkout = join(import.meta.dirname, '..');
 /** Where the agent finds its tools, and where it puts them on a node: the programs know this path by heart. */
 const toolsPrefix = '/var/lib/kubectl-migrate/tools';
 
-/** What it and the agent need beside CRIU to carry file trees. */
-const treePrograms = ['usr/bin/tar', 'usr/bin/rm', 'usr/bin/find', 'usr/bin/getfattr'];
+/** What it and the agent need beside CRIU and our own to carry file trees. */
+const treePrograms = ['usr/bin/tar'];
 
 /** The Debian tree that Node.js's libraries and the tools come from, and in which CRIU is built: so they fit together. */
 export async function imageTree(): Promise<string> {
-  return await debianTree([...criuPackages, 'attr', 'findutils', 'libstdc++6', 'tar']);
+  return await debianTree([...criuPackages, 'libstdc++6', 'tar']);
 }
 
 /**
@@ -33,23 +33,26 @@ export async function imageTree(): Promise<string> {
  */
 export async function buildAgentImage(): Promise<string> {
   const bundle = await bundleAgent();
-  const { wrapper, guard, hostExec, noop, tar } = await buildNative();
+  const { wrapper, guard, hostExec, noop, tar, packTree, unpackTree } = await buildNative();
   const base = await baseLayer();
   const recipe = await contentsOf([join(checkout, 'image/agent-image.ts'), join(checkout, 'build/oci-archive.ts')]);
-  const folder = await cached('agent-image', [agentImage, base, wrapper, guard, hostExec, tar, bundle, ...recipe], async (draft) => {
+  const made = [agentImage, base, wrapper, guard, hostExec, tar, packTree, bundle, ...recipe];
+  const folder = await cached('agent-image', made, async (draft) => {
     const root = await mkdtemp(join(tmpdir(), 'agent-image-'));
     try {
       await chmod(root, 0o755);
       await mkdir(join(root, 'agent'));
       await writeFile(join(root, 'agent/agent.mjs'), bundle);
       await writeFile(join(root, 'agent/made-of'), `${basename(base)} ${basename(dirname(wrapper))}\n`);
-      await mkdir(join(root, toolsPrefix, 'criu'), { recursive: true });
+      for (const name of ['criu', 'bin']) await mkdir(join(root, toolsPrefix, name), { recursive: true });
       for (const [from, to] of [
         [wrapper, 'agent/wrapper'],
         [guard, 'agent/guard'],
         [hostExec, 'agent/host-exec'],
         [noop, 'agent/noop'],
         [tar, `${toolsPrefix}/criu/tar`],
+        [packTree, `${toolsPrefix}/bin/pack-tree`],
+        [unpackTree, `${toolsPrefix}/bin/unpack-tree`],
       ] as const) {
         await copyFile(from, join(root, to));
         await chmod(join(root, to), 0o755);

@@ -26,8 +26,10 @@ export const wrapperSources = [
 ];
 /** What the source guard is made of. */
 export const guardSources = ['guard.c', 'dumps.c', 'masks.c', 'freezer.c'];
-const headers = ['wrapper.h', 'held.h', 'keeper.h', 'tree.h', 'guard.h', 'freezer.h'];
-const programs = ['host-exec', 'noop', 'tar'];
+/** What packs a tree of files is made of. */
+export const packSources = ['pack-tree.c', 'walk.c'];
+const headers = ['wrapper.h', 'held.h', 'keeper.h', 'tree.h', 'guard.h', 'freezer.h', 'walk.h'];
+const programs = ['host-exec', 'noop', 'tar', 'unpack-tree'];
 
 export interface NativeBinaries {
   readonly wrapper: string;
@@ -37,19 +39,25 @@ export interface NativeBinaries {
   readonly noop: string;
   /** For CRIU, in the place of tar. */
   readonly tar: string;
+  /** For trees of files, in their jail. */
+  readonly packTree: string;
+  readonly unpackTree: string;
 }
 
 /** Compiles the static binaries that run on nodes, or takes them from the cache. @throws Error with the compiler's words */
 export async function buildNative(): Promise<NativeBinaries> {
-  const files = [...wrapperSources, ...guardSources, ...headers, ...programs.map((name) => `${name}.c`)].map((name) => join(folder, name));
+  const sources = [...wrapperSources, ...guardSources, ...packSources, ...programs.map((name) => `${name}.c`)];
+  const files = [...sources, ...headers].map((name) => join(folder, name));
   const output = await cached('native', [...flags, ...(await contentsOf(files))], async (draft) => {
     await requirePackages(['musl-tools']);
     await must(['musl-gcc', ...flags, '-o', join(draft, 'wrapper'), ...wrapperSources], { cwd: folder });
     await must(['musl-gcc', ...flags, '-o', join(draft, 'guard'), ...guardSources], { cwd: folder });
+    await must(['musl-gcc', ...flags, '-o', join(draft, 'pack-tree'), ...packSources], { cwd: folder });
     for (const name of programs) await must(['musl-gcc', ...flags, '-o', join(draft, name), `${name}.c`], { cwd: folder });
   });
-  const [wrapper, guard, hostExec, noop, tar] = ['wrapper', 'guard', 'host-exec', 'noop', 'tar'].map((name) => join(output, name));
-  return { wrapper, guard, hostExec, noop, tar } as NativeBinaries;
+  const names = ['wrapper', 'guard', 'host-exec', 'noop', 'tar', 'pack-tree', 'unpack-tree'];
+  const [wrapper, guard, hostExec, noop, tar, packTree, unpackTree] = names.map((name) => join(output, name));
+  return { wrapper, guard, hostExec, noop, tar, packTree, unpackTree } as NativeBinaries;
 }
 
 /** The wrapper as nodes get it, but with other folders than theirs. */

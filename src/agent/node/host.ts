@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 
 /** Where the node's /proc is mounted in the helper pod. Its process 1 gives the node's namespaces and root. */
@@ -23,10 +23,8 @@ export function onNode(path: string): string {
 export interface HostCommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly deadlineMs?: number;
-  /** Fed to the command's standard input; without it the command gets none. */
-  readonly input?: Readable | Buffer;
-  /** Takes the command's standard output; without it the output is returned as text. */
-  readonly output?: Writable;
+  /** Open files of ours that the command gets as its descriptors 0, 3, 4, …; without them its input is empty. */
+  readonly files?: readonly (number | 'ignore')[];
 }
 
 export interface HostCommandResult {
@@ -65,28 +63,27 @@ export function startOutlivingUs(command: readonly string[]): ChildProcessByStdi
  * @param folder absolute path on the node
  */
 export async function runJailed(folder: string, command: readonly string[], options: HostCommandOptions = {}): Promise<HostCommandResult> {
-  return await run(['jail', hostProc, folder, ...command], { ...options, env: { PATH: `${nodeDir}/tools/bin`, ...options.env } });
+  return await run(['jail', hostProc, folder, ...command], { ...options, env: { ...toolPath, ...options.env } });
+}
+
+/** The same for a tool that we talk with: it must end when its input does, as ours does when this agent is killed. */
+export function startJailed(folder: string, command: readonly string[]): ChildProcess {
+  return spawn(hostExec, ['jail', hostProc, folder, ...command], { env: toolPath, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 const standardEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+const toolPath = { PATH: `${nodeDir}/tools/bin` };
 
 async function run(args: readonly string[], options: HostCommandOptions): Promise<HostCommandResult> {
+  const [input = 'ignore', ...more] = options.files ?? [];
   const child = spawn(hostExec, args, {
     env: { ...standardEnv, ...options.env },
-    stdio: [options.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    stdio: [input, 'pipe', 'pipe', ...more],
   });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
-  const { output, input } = options;
-  if (output) child.stdout?.pipe(output, { end: false });
-  else child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
   child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
-  if (child.stdin && input) {
-    // A tool that fails closes its input early; its exit code says so, the broken pipe need not.
-    child.stdin.on('error', () => undefined);
-    if (Buffer.isBuffer(input)) child.stdin.end(input);
-    else input.pipe(child.stdin);
-  }
   const timer = options.deadlineMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.deadlineMs);
   try {
     const code = await new Promise<number>((resolve, reject) => {

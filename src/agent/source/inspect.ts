@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FindingCode } from '../../preflight/catalogue.ts';
 import { finding, type Finding, type Subject } from '../../preflight/finding.ts';
 import type { Inspection } from '../../protocol/agent-calls.ts';
-import { snapshotTree, type Tree } from '../files/tree.ts';
+import { TreePacker } from '../files/packer.ts';
+import type { Tree } from '../files/tree.ts';
 import { nodeFacts } from '../node/facts.ts';
 import { isFrozen, isParentFrozen } from '../cgroup/freezer.ts';
 import { hostProc } from '../node/host.ts';
@@ -27,7 +28,7 @@ export async function inspect(pod: SourcePod): Promise<Inspection> {
     const [foreign, hung] = await Promise.all([foreignFindings(container), isStill ? [] : hanging(container.name, processes)]);
     findings.push(...foreign, ...hung);
   }
-  return { facts: await nodeFacts(), memoryBytes, ...filesOf(pod.trees), findings };
+  return { facts: await nodeFacts(), memoryBytes, ...(await filesOf(pod.trees)), findings };
 }
 
 function frozenFinding({ name }: NodeContainer): Finding {
@@ -117,11 +118,16 @@ function memoryOf(pid: number): number {
 /** A file that was written a moment ago is likely to be written again before the freeze. */
 const dirtyMs = 30_000;
 
-function filesOf(trees: readonly Tree[]): { fileBytes: number; dirtyBytes: number } {
-  const since = BigInt(Date.now() - dirtyMs) * 1_000_000n;
-  const files = trees.flatMap((tree) => [...snapshotTree(tree).values()]).filter(({ kind }) => kind === 'file');
-  const dirty = files.filter(({ changedNs }) => changedNs > since);
-  return { fileBytes: sum(files.map(({ bytes }) => bytes)), dirtyBytes: sum(dirty.map(({ bytes }) => bytes)) };
+async function filesOf(trees: readonly Tree[]): Promise<{ fileBytes: number; dirtyBytes: number }> {
+  const sizes = await Promise.all(
+    trees.map(async (tree) => {
+      const packer = TreePacker.start(tree);
+      const size = await packer.bytes(dirtyMs);
+      packer.end();
+      return size;
+    }),
+  );
+  return { fileBytes: sum(sizes.map(({ all }) => all)), dirtyBytes: sum(sizes.map(({ young }) => young)) };
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,0 +1,182 @@
+// Packs the folder that it is started in, in two rounds: all of it while its pod runs, and, when the pod stands still, what has
+// changed since. Started before the freeze it is there when time counts, and knows what it saw. GNU tar does the packing: it knows
+// more of file systems than we want to (sparse files, hard links, devices, extended attributes, ACLs); we tell it what.
+//
+// Orders, a line each: `bytes MS` (how much there is, and changed within the last milliseconds), `base`, `last INODE…` (those that are mapped shared and writable). Answers are
+// frames, one byte of kind and four of length: `b` numbers, `g` what must go at the copy (see walk.h), `t` the archive, `d` the end
+// of the answer, `x` what went wrong, which is the end.
+#include "walk.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+// Ticks of file systems are up to 10 ms, and clocks are set; two seconds cost little.
+#define SLACK_NS 2000000000LL
+
+static void send_frame(char kind, const char *bytes, size_t length) {
+  char head[5] = {kind};
+  uint32_t size = htonl((uint32_t)length);
+  memcpy(head + 1, &size, 4);
+  struct iovec parts[2] = {{head, sizeof head}, {(void *)bytes, length}};
+  for (int at = 0; at < 2;) {
+    ssize_t written = writev(1, parts + at, 2 - at);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      exit(1); // nobody is there any more
+    for (; at < 2 && (size_t)written >= parts[at].iov_len; at++)
+      written -= (ssize_t)parts[at].iov_len;
+    if (at < 2) {
+      parts[at].iov_base = (char *)parts[at].iov_base + written;
+      parts[at].iov_len -= (size_t)written;
+    }
+  }
+}
+
+static void send_long(char kind, const char *bytes, size_t length) {
+  for (size_t at = 0, part; at < length; at += part) {
+    part = length - at < 262144 ? length - at : 262144;
+    send_frame(kind, bytes + at, part);
+  }
+}
+
+_Noreturn void fail(const char *what, const char *path) {
+  char text[600];
+  int length = snprintf(text, sizeof text, "%s: %.400s", what, path);
+  send_frame('x', text, (size_t)length);
+  exit(1);
+}
+
+static const char *tar[] = {
+    "tar", "--create", "--format=posix", "--numeric-owner", "--sparse", "--acls", "--xattrs", "--xattrs-include=*",
+    "--xattrs-exclude=trusted.overlay.*", "--xattrs-exclude=user.overlay.*", "--xattrs-exclude=security.selinux",
+    // Names are bytes: none is a pattern, an option or an escape.
+    "--no-recursion", "--null", "--verbatim-files-from", "--files-from=-",
+    // While the pod runs, files that go or change as they are read are no error: they are looked at again.
+    "--ignore-failed-read", "--warning=no-file-changed", "--warning=no-file-shrank", NULL};
+
+// A file without a name that holds these bytes.
+static int file_of(const struct list *list) {
+  int file = memfd_create("list", MFD_CLOEXEC);
+  for (size_t at = 0; file >= 0 && at < list->length;) {
+    ssize_t written = write(file, list->bytes + at, list->length - at);
+    if (written < 0)
+      fail("list of names", strerror(errno));
+    at += (size_t)written;
+  }
+  if (file < 0 || lseek(file, 0, SEEK_SET))
+    fail("list of names", strerror(errno));
+  return file;
+}
+
+// Whether tar had nothing to say.
+static int send_archive(const struct list *names, int is_still) {
+  static char buffer[262144];
+  int input = file_of(names), words = memfd_create("words", MFD_CLOEXEC), output[2], status = 0;
+  if (words < 0 || pipe2(output, O_CLOEXEC))
+    fail("pipe", strerror(errno));
+  fcntl(output[1], F_SETPIPE_SZ, 1 << 20);
+  pid_t child = fork();
+  if (child == 0) {
+    if (is_still)
+      tar[sizeof tar / sizeof *tar - 4] = NULL;
+    if (dup2(input, 0) == 0 && dup2(output[1], 1) == 1 && dup2(words, 2) == 2)
+      execvp(tar[0], (char **)tar);
+    dprintf(words, "tar: %s", strerror(errno));
+    _exit(127);
+  }
+  close(output[1]);
+  for (ssize_t length; (length = read(output[0], buffer, sizeof buffer)) != 0;)
+    if (length > 0)
+      send_frame('t', buffer, (size_t)length);
+    else if (errno != EINTR)
+      fail("tar", strerror(errno));
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+    ;
+  char said[400] = "";
+  ssize_t length = pread(words, said, sizeof said - 1, 0);
+  said[strcspn(said, "\n")] = 0;
+  close(input), close(words), close(output[0]);
+  // 1 says that a file changed as it was read.
+  if (child < 0 || !WIFEXITED(status) || WEXITSTATUS(status) > (is_still ? 0 : 1))
+    fail("tar", length > 0 ? said : "it was ended");
+  return length == 0;
+}
+
+static int64_t clock_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static void base(struct tree *tree) {
+  struct changes changes = {0};
+  tree->since = clock_now() - SLACK_NS;
+  look(tree, &changes);
+  send_long('g', changes.gone.bytes, changes.gone.length);
+  tree->has_gaps = !send_archive(&changes.packed, 0);
+  send_frame('d', "", 0);
+  free(changes.gone.bytes);
+  free(changes.packed.bytes);
+}
+
+static void last(struct tree *tree, char *inodes) {
+  struct changes changes = {0};
+  for (char *word = strtok(inodes, " "); word; word = strtok(NULL, " ")) {
+    tree->mapped = realloc(tree->mapped, (tree->mapped_count + 1) * sizeof *tree->mapped);
+    if (!tree->mapped)
+      fail("memory", "");
+    tree->mapped[tree->mapped_count++] = strtoull(word, NULL, 10);
+  }
+  look_again(tree, &changes);
+  send_long('g', changes.gone.bytes, changes.gone.length);
+  if (changes.packed.length)
+    send_archive(&changes.packed, 1);
+  send_frame('d', "", 0);
+}
+
+static void bytes(struct tree tree, const char *milliseconds) {
+  struct changes changes = {.young_since = clock_now() - strtoll(milliseconds, NULL, 10) * 1000000};
+  char text[64];
+  look(&tree, &changes);
+  int length = snprintf(text, sizeof text, "%llu %llu", (unsigned long long)changes.bytes, (unsigned long long)changes.young);
+  send_frame('b', text, (size_t)length);
+  send_frame('d', "", 0);
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2 || (strcmp(argv[1], "plain") && strcmp(argv[1], "overlay"))) {
+    fprintf(stderr, "usage: pack-tree plain|overlay [ONLY...]\n");
+    return 2;
+  }
+  struct tree tree = {.is_overlay = !strcmp(argv[1], "overlay"), .only = argc > 2 ? argv + 2 : NULL};
+  struct rlimit most;
+  // A descriptor for each folder on the way down.
+  if (!getrlimit(RLIMIT_NOFILE, &most) && most.rlim_cur < most.rlim_max) {
+    most.rlim_cur = most.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &most);
+  }
+  char *line = NULL;
+  size_t room = 0;
+  for (ssize_t length; (length = getline(&line, &room, stdin)) > 0;) {
+    line[length - 1] = 0;
+    if (!strncmp(line, "bytes ", 6))
+      bytes(tree, line + 6);
+    else if (!strcmp(line, "base"))
+      base(&tree);
+    else if (!strncmp(line, "last", 4) && (!line[4] || line[4] == ' '))
+      last(&tree, line + 4);
+    else
+      fail("no such order", line);
+  }
+  return 0;
+}

@@ -1,0 +1,56 @@
+// Everything below a folder, by its path in bytes: what is there, and what has changed since a first look.
+#ifndef WALK_H
+#define WALK_H
+#include <stddef.h>
+#include <stdint.h>
+
+struct list {
+  char *bytes;
+  size_t length, room;
+};
+
+void append(struct list *list, const void *bytes, size_t length);
+
+struct entry {
+  uint64_t inode;
+  int64_t size, modified, changed; // nanoseconds
+  uint32_t mode, uid, gid;
+  uint32_t length;
+  size_t path; // where it begins among the paths
+  char is_opaque, is_deleted, is_seen;
+};
+
+struct tree {
+  // Whether it is the upper layer of an overlay, in which deletions are marked.
+  int is_overlay;
+  // Of the entries right in the folder only these; all when NULL. Ends with NULL.
+  char **only;
+  // What the first look saw. It was begun at `since`, nanoseconds since 1970; no earlier stamp comes from a later change.
+  struct entry *entries;
+  size_t count, room, slots;
+  struct list paths;
+  size_t *table;
+  int64_t since;
+  // Whether the first look may have been carried away with gaps: then nothing below a folder that moved since is believed.
+  int has_gaps;
+  // Inodes that some process has mapped shared and writable, in order.
+  uint64_t *mapped;
+  size_t mapped_count;
+};
+
+// What a copy of the tree needs: all paths end with a zero byte, those of `gone` begin with `e` (whatever is there and no folder
+// goes, and so does what is in the folder) or `r` (whatever is there goes).
+struct changes {
+  struct list gone, packed;
+  // Of all files, and of those that changed since a time, nanoseconds since 1970.
+  uint64_t bytes, young;
+  int64_t young_since;
+};
+
+// Both end the program by fail() when something cannot be read; what goes while the first look is taken is left out.
+void look(struct tree *tree, struct changes *changes);
+void look_again(struct tree *tree, struct changes *changes);
+
+// Of who uses this.
+_Noreturn void fail(const char *what, const char *path);
+#endif

@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { must } from '../../build/run.ts';
+import { packSources } from '../../native/build.ts';
+import { packCommand, TreePacker, type Piece } from '../../src/agent/files/packer.ts';
+import type { Tree } from '../../src/agent/files/tree.ts';
+
+const native = join(import.meta.dirname, '../../native');
+const flags = [
+  '-std=c11',
+  '-D_GNU_SOURCE',
+  '-g',
+  '-O1',
+  '-Wall',
+  '-Wextra',
+  '-Werror',
+  '-fsanitize=address,undefined',
+  '-fno-sanitize-recover',
+];
+
+/** Both programs as nodes get them but for the sanitizers, without their jail, in a folder of the test. */
+export async function buildTreePrograms(): Promise<Programs> {
+  const folder = await mkdtemp(join(tmpdir(), 'trees-'));
+  await must(['gcc', ...flags, '-o', join(folder, 'pack-tree'), ...packSources], { cwd: native });
+  await must(['gcc', ...flags, '-o', join(folder, 'unpack-tree'), 'unpack-tree.c'], { cwd: native });
+  return new Programs(folder);
+}
+
+export class Programs {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** @param path where tar is looked for first */
+  pack(folder: string, options: { isOverlay?: boolean; only?: readonly string[]; path?: string } = {}): TreePacker {
+    const tree: Tree = { name: 'volume.test', folder, isOverlay: options.isOverlay ?? false, ...(options.only && { only: options.only }) };
+    const [program = '', ...words] = packCommand(tree);
+    const env = { ...process.env, LC_ALL: 'C', ASAN_OPTIONS: 'detect_leaks=0', PATH: `${options.path ?? ''}:${process.env['PATH'] ?? ''}` };
+    return new TreePacker(tree, spawn(join(this.folder, program), words, { cwd: folder, env, stdio: ['pipe', 'pipe', 'pipe'] }));
+  }
+
+  /** Brings one round into the copy. @returns what had to go and how much was packed @throws Error with what either program says */
+  async bring(pieces: AsyncIterable<Piece>, copy: string): Promise<{ gone: string[]; bytes: number }> {
+    const parts: Record<Piece['kind'], Buffer[]> = { gone: [], tar: [] };
+    for await (const { kind, bytes } of pieces) parts[kind].push(bytes);
+    const [gone, archive] = [Buffer.concat(parts.gone), Buffer.concat(parts.tar)];
+    await this.unpack(copy, gone, archive.length > 0 ? archive : undefined);
+    return { gone: gone.toString('latin1').split('\0').slice(0, -1), bytes: archive.length };
+  }
+
+  async unpack(copy: string, gone: Buffer, archive?: Buffer): Promise<void> {
+    const staged = await mkdtemp(join(this.folder, 'staged-'));
+    await writeFile(join(staged, 'gone'), gone);
+    await writeFile(join(staged, 'tar'), archive ?? '');
+    const files = ['tar', 'gone'].map((name) => openSync(join(staged, name), 'r'));
+    const child = spawn(join(this.folder, 'unpack-tree'), [archive ? 'archive' : 'list'], {
+      cwd: copy,
+      env: { ...process.env, LC_ALL: 'C', ASAN_OPTIONS: 'detect_leaks=0' },
+      stdio: [files[0] ?? 'ignore', 'ignore', 'pipe', files[1]],
+    });
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
+    const [code] = (await once(child, 'close')) as [number];
+    files.forEach(closeSync);
+    if (code !== 0) throw new Error(said);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Everything below a folder, but for the folder itself: names, kinds, modes, owners, times, links and content, byte for byte. */
+export async function contentOf(folder: string): Promise<string[]> {
+  const list = `find . -mindepth 1 \\( -type d -printf '%p %y %m %U:%G %T@\\0' -o -type f -printf '%p %y %m %U:%G %T@ %n %s ' -exec sh -c 'md5sum < "$1"' sh {} \\; -printf '\\0' -o -printf '%p %y %m %U:%G %T@ %l\\0' \\)`;
+  const { stdout } = await runRaw(['sh', '-c', list], folder);
+  return stdout.toString('latin1').split('\0').toSorted();
+}
+
+async function runRaw([program = '', ...words]: readonly string[], cwd: string): Promise<{ stdout: Buffer }> {
+  const child = spawn(program, words, { cwd, env: { ...process.env, LC_ALL: 'C' }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const [code] = (await once(child, 'close')) as [number];
+  if (code !== 0) throw new Error(`${program} ended with ${code}`);
+  return { stdout: Buffer.concat(chunks) };
+}
