@@ -5,6 +5,7 @@
 // Orders, a line each: `bytes MS` (how much there is, and changed within the last milliseconds), `base`, `last INODE…` (those that are mapped shared and writable). Answers are
 // frames, one byte of kind and four of length: `b` numbers, `g` what must go at the copy (see walk.h), `t` the archive, `d` the end
 // of the answer, `x` what went wrong, which is the end.
+#include "known.h"
 #include "walk.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,8 +80,8 @@ static int file_of(const struct list *list) {
   return file;
 }
 
-// Whether tar had nothing to say.
-static int send_archive(const struct list *names, int is_still) {
+// Whether tar had nothing to say. `archive` is told what goes out, unless it is NULL.
+static int send_archive(const struct list *names, int is_still, struct archive *archive) {
   static char buffer[262144];
   int input = file_of(names), words = memfd_create("words", MFD_CLOEXEC), output[2], status = 0;
   if (words < 0 || pipe2(output, O_CLOEXEC))
@@ -96,10 +98,13 @@ static int send_archive(const struct list *names, int is_still) {
   }
   close(output[1]);
   for (ssize_t length; (length = read(output[0], buffer, sizeof buffer)) != 0;)
-    if (length > 0)
-      send_frame('t', buffer, (size_t)length);
-    else if (errno != EINTR)
+    if (length < 0 && errno != EINTR)
       fail("tar", strerror(errno));
+    else if (length > 0) {
+      send_frame('t', buffer, (size_t)length);
+      if (archive)
+        archive_read(archive, buffer, (size_t)length);
+    }
   while (waitpid(child, &status, 0) < 0 && errno == EINTR)
     ;
   char said[400] = "";
@@ -118,12 +123,35 @@ static int64_t clock_now(void) {
   return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-static void base(struct tree *tree) {
-  struct changes changes = {0};
+// Files in memory have no stamps that can be believed: a page is mapped writable as soon as it is read, and a store tells nobody. So their
+// content is looked at, and compared with what was packed of it. On disk the first store into a page tells, and the next ones do not
+// until the page has been written back; so all are, and from then on every store is told, and late enough.
+static void prepare(struct tree *tree) {
+  struct statfs system;
+  int folder = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0 || fstatfs(folder, &system))
+    fail("folder", strerror(errno));
+  uint32_t kind = (uint32_t)system.f_type;
+  tree->is_volatile = kind == 0x01021994 /* tmpfs */ || kind == 0x858458f6 /* ramfs */ || kind == 0x958458f6 /* hugetlbfs */;
   tree->since = clock_now() - SLACK_NS;
+  if (!tree->is_volatile && syncfs(folder))
+    fail("syncfs", strerror(errno));
+  close(folder);
+}
+
+static void found(void *tree, const char *path, size_t length, uint64_t hash) {
+  know(tree, path, length, hash);
+}
+
+static void base(struct tree *tree) {
+  static struct archive archive;
+  struct changes changes = {0};
+  archive.found = found;
+  archive.who = tree;
+  prepare(tree);
   look(tree, &changes);
   send_long('g', changes.gone.bytes, changes.gone.length);
-  tree->has_gaps = !send_archive(&changes.packed, 0);
+  tree->has_gaps = !send_archive(&changes.packed, 0, tree->is_volatile ? &archive : NULL);
   send_frame('d', "", 0);
   free(changes.gone.bytes);
   free(changes.packed.bytes);
@@ -140,7 +168,7 @@ static void last(struct tree *tree, char *inodes) {
   look_again(tree, &changes);
   send_long('g', changes.gone.bytes, changes.gone.length);
   if (changes.packed.length)
-    send_archive(&changes.packed, 1);
+    send_archive(&changes.packed, 1, NULL);
   send_frame('d', "", 0);
 }
 

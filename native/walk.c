@@ -1,4 +1,5 @@
 #include "walk.h"
+#include "known.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -79,10 +80,32 @@ static int is_mapped(const struct tree *tree, uint64_t inode) {
   return tree->mapped_count && bsearch(&inode, tree->mapped, tree->mapped_count, sizeof inode, by_number);
 }
 
-static int is_same(const struct tree *tree, const struct entry *old, const struct entry *now) {
+static int has_content(const struct entry *old, int parent, const char *name) {
+  static struct content content;
+  static unsigned char buffer[HASHED_BLOCK * 4];
+  int file = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  ssize_t length = file < 0 ? -1 : 1;
+  content_begin(&content);
+  while (length > 0 && (length = read(file, buffer, sizeof buffer)) > 0)
+    content_add(&content, buffer, (size_t)length);
+  if (file >= 0)
+    close(file);
+  return !length && content_end(&content) == old->content;
+}
+
+static int has_stamps(const struct tree *tree, const struct entry *old, const struct entry *now) {
   return old && old->inode == now->inode && old->size == now->size && old->modified == now->modified && old->changed == now->changed &&
-         old->mode == now->mode && old->uid == now->uid && old->gid == now->gid && now->changed < tree->since &&
-         !is_mapped(tree, now->inode);
+         old->mode == now->mode && old->uid == now->uid && old->gid == now->gid && now->changed < tree->since;
+}
+
+// Whether the copy has an entry as it is now. Where stamps tell nothing of the content of files, that itself is looked at. All names of
+// a file must travel together, else they are several files at the copy; of those with more than one nothing is believed there.
+static int is_same(const struct tree *tree, const struct entry *old, const struct entry *now, int parent, const char *name) {
+  if (!has_stamps(tree, old, now))
+    return 0;
+  if (tree->is_volatile && S_ISREG(now->mode))
+    return old->is_known && now->links == 1 && has_content(old, parent, name);
+  return !is_mapped(tree, now->inode);
 }
 
 static void mark(struct walk *walk, char what) {
@@ -99,16 +122,13 @@ static void pack(struct walk *walk) {
   append(&walk->changes->packed, "", 1);
 }
 
-// What a copy needs of an entry; `old` is what the first look saw there. Everything travels when `is_all`.
-static void compare(struct walk *walk, const struct entry *old, const struct entry *now, int is_all) {
-  const struct tree *tree = walk->tree;
-  if (!is_all && is_same(tree, old, now))
-    return;
+// What a copy needs of an entry that it does not have as it is `now`; `old` is what the first look saw there.
+static void renew(struct walk *walk, const struct entry *old, const struct entry *now) {
   if (now->is_deleted)
     return mark(walk, 'r');
   // tar puts a thing of the same kind, or a folder that is new, in its place by itself. An upper layer may hide a folder of the image.
   int is_kept = old && !old->is_deleted && (old->mode & S_IFMT) == (now->mode & S_IFMT);
-  if (!is_kept && (old || !S_ISDIR(now->mode)) && (walk->is_second || tree->is_overlay))
+  if (!is_kept && (old || !S_ISDIR(now->mode)) && (walk->is_second || walk->tree->is_overlay))
     mark(walk, 'r');
   // CRIU makes sockets again.
   if (!S_ISSOCK(now->mode))
@@ -116,9 +136,9 @@ static void compare(struct walk *walk, const struct entry *old, const struct ent
 }
 
 // Ends the program, unless what was there is gone while the first look is taken.
-static void missing(const struct walk *walk) {
+static int missing(const struct walk *walk) {
   if (!walk->is_second && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-    return;
+    return 0;
   const char *reason = strerror(errno);
   struct list text = {0};
   append(&text, walk->path.bytes, walk->path.length);
@@ -139,12 +159,13 @@ static int is_wanted(const struct walk *walk, const char *name) {
   return strcmp(name, ".") && strcmp(name, "..") && (!only || *only);
 }
 
-static void visit(struct walk *walk, int parent, const char *name, int is_all);
+static int visit(struct walk *walk, int parent, const char *name, int is_all);
 
-// All names are read before the first is visited, so that one buffer is enough.
-static void visit_children(struct walk *walk, int folder, int is_all) {
+// Whether the copy of any is renewed. All names are read before the first is visited, so that one buffer is enough.
+static int visit_children(struct walk *walk, int folder, int is_all) {
   static char buffer[65536];
   struct list names = {0};
+  int is_any = 0;
   for (long length; (length = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) != 0;) {
     if (length < 0) {
       missing(walk);
@@ -161,13 +182,14 @@ static void visit_children(struct walk *walk, int folder, int is_all) {
   for (size_t at = 0; at < names.length; at += strlen(names.bytes + at) + 1) {
     append(&walk->path, "/", above > 0);
     append(&walk->path, names.bytes + at, strlen(names.bytes + at));
-    visit(walk, folder, names.bytes + at, is_all);
+    is_any |= visit(walk, folder, names.bytes + at, is_all);
     walk->path.length = above;
   }
   free(names.bytes);
+  return is_any;
 }
 
-static void visit(struct walk *walk, int parent, const char *name, int is_all) {
+static int visit(struct walk *walk, int parent, const char *name, int is_all) {
   struct tree *tree = walk->tree;
   struct stat status;
   if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW))
@@ -180,6 +202,7 @@ static void visit(struct walk *walk, int parent, const char *name, int is_all) {
       .mode = status.st_mode,
       .uid = status.st_uid,
       .gid = status.st_gid,
+      .links = (uint32_t)status.st_nlink,
       .is_deleted = tree->is_overlay && S_ISCHR(status.st_mode) && status.st_rdev == 0,
   };
   int folder = -1;
@@ -201,16 +224,29 @@ static void visit(struct walk *walk, int parent, const char *name, int is_all) {
   } else {
     remember(tree, &now, &walk->path);
   }
-  compare(walk, old, &now, is_all);
+  int is_changed = is_all || !is_same(tree, old, &now, parent, name);
+  if (is_changed)
+    renew(walk, old, &now);
   if (folder < 0)
-    return;
+    return is_changed;
   // It was emptied at the copy already if it was opaque at the first look; what lies in it unchanged would be lost by doing it again.
   if (now.is_opaque && !(old && old->is_opaque && old->inode == now.inode)) {
     mark(walk, 'e');
     is_all = 1;
   }
-  visit_children(walk, folder, is_all || (tree->has_gaps && !is_same(tree, old, &now)));
+  // What is put into a folder at the copy changes the folder's time there.
+  if (visit_children(walk, folder, is_all || (tree->has_gaps && is_changed)) && !is_changed)
+    pack(walk);
   close(folder);
+  return is_changed;
+}
+
+void know(struct tree *tree, const char *path, size_t length, uint64_t content) {
+  size_t number = *slot_of(tree, path, length);
+  if (!number)
+    return;
+  tree->entries[number - 1].content = content;
+  tree->entries[number - 1].is_known = 1;
 }
 
 void look(struct tree *tree, struct changes *changes) {

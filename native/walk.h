@@ -14,15 +14,16 @@ void append(struct list *list, const void *bytes, size_t length);
 struct entry {
   uint64_t inode;
   int64_t size, modified, changed; // nanoseconds
-  uint32_t mode, uid, gid;
+  uint32_t mode, uid, gid, links;
   uint32_t length;
   size_t path; // where it begins among the paths
-  char is_opaque, is_deleted, is_seen;
+  uint64_t content; // a hash, when it is known what the copy has
+  char is_opaque, is_deleted, is_seen, is_known;
 };
 
 struct tree {
-  // Whether it is the upper layer of an overlay, in which deletions are marked.
-  int is_overlay;
+  // Whether it is the upper layer of an overlay, in which deletions are marked; whether its files can change without any stamp.
+  int is_overlay, is_volatile;
   // Of the entries right in the folder only these; all when NULL. Ends with NULL.
   char **only;
   // What the first look saw. It was begun at `since`, nanoseconds since 1970; no earlier stamp comes from a later change.
@@ -46,6 +47,9 @@ struct changes {
   uint64_t bytes, young;
   int64_t young_since;
 };
+
+// What was packed of an entry that the first look saw.
+void know(struct tree *tree, const char *path, size_t length, uint64_t content);
 
 // Both end the program by fail() when something cannot be read; what goes while the first look is taken is left out.
 void look(struct tree *tree, struct changes *changes);

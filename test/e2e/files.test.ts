@@ -1,7 +1,8 @@
-import { describe, expect } from 'vitest';
-import { kubectl, mustKubectl, mustMigrate } from './cluster.ts';
+import { describe, expect, vi } from 'vitest';
+import { kubectl, logs, mustKubectl, mustMigrate } from './cluster.ts';
 import { test } from './pod-test.ts';
 import { containerOf, podOf } from './pods.ts';
+import { breaksIn, stepsIn } from './steps.ts';
 
 describe.concurrent('the files of a pod come over', () => {
   test('under whatever names, in volumes and in the container itself', async ({ start }) => {
@@ -50,5 +51,37 @@ describe.concurrent('the files of a pod come over', () => {
     expect(await seen()).toBe('.\n./deep\n./deep/four\n./three\n3\n4\n');
     await mustMigrate('made-anew');
     expect(await seen()).toBe('.\n./deep\n./deep/four\n./three\n3\n4\n');
+  });
+
+  test('as new as the memory of a program that writes them through mappings which come and go', async ({ start }) => {
+    await start(
+      podOf('remaps', [], {
+        volumes: [
+          { name: 'disk', emptyDir: {} },
+          { name: 'memory', emptyDir: { medium: 'Memory' } },
+        ],
+        containers: [
+          containerOf('main', ['remapper', '/disk/page', '/memory/page', '/dev/shm/page', '/root/page'], {
+            volumeMounts: [
+              { name: 'disk', mountPath: '/disk' },
+              { name: 'memory', mountPath: '/memory' },
+            ],
+          }),
+        ],
+      }),
+    );
+    // Stamps that are young are not believed, whatever they say.
+    await vi.waitFor(async () => expect(stepsIn(await logs('home', 'remaps')).length).toBeGreaterThan(250), {
+      timeout: 30_000,
+      interval: 500,
+    });
+    await mustMigrate('remaps');
+    await vi.waitFor(async () => expect(stepsIn(await logs('home', 'remaps')).length).toBeGreaterThan(20), {
+      timeout: 20_000,
+      interval: 500,
+    });
+    const after = await logs('home', 'remaps');
+    expect(after).not.toMatch(/BEHIND/);
+    expect(breaksIn(stepsIn(after))).toEqual([]);
   });
 });

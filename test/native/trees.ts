@@ -27,6 +27,7 @@ export async function buildTreePrograms(): Promise<Programs> {
   const folder = await mkdtemp(join(tmpdir(), 'trees-'));
   await must(['gcc', ...flags, '-o', join(folder, 'pack-tree'), ...packSources], { cwd: native });
   await must(['gcc', ...flags, '-o', join(folder, 'unpack-tree'), 'unpack-tree.c'], { cwd: native });
+  await must(['gcc', '-O0', '-o', join(folder, 'mapper'), join(import.meta.dirname, 'mapper.c')]);
   return new Programs(folder);
 }
 

@@ -19,14 +19,17 @@ export class TreePacker {
   readonly #tree: Tree;
   readonly #input: Writable;
   readonly #frames: AsyncGenerator<Frame>;
+  readonly #ended: Promise<unknown>;
   #said = '';
 
   /** @param program runs {@link packCommand} in the tree's folder */
-  constructor(tree: Tree, { stdin, stdout, stderr }: ChildProcess) {
+  constructor(tree: Tree, program: ChildProcess) {
+    const { stdin, stdout, stderr } = program;
     if (!stdin || !stdout || !stderr) throw new Error('the program that packs a tree needs pipes');
     this.#tree = tree;
     this.#input = stdin;
     this.#frames = framesOf(stdout);
+    this.#ended = new Promise((resolve) => program.once('close', resolve));
     // A program that is gone says why in its output, or by its end.
     stdin.on('error', () => undefined);
     stderr.setEncoding('utf8').on('data', (text: string) => (this.#said += text));
@@ -81,6 +84,7 @@ export class TreePacker {
       if (frame.kind === 'x') reason += frame.bytes.toString();
       else yield frame;
     }
+    await this.#ended;
     throw new Error(`cannot pack ${this.#tree.name}: ${reason || this.#said.trim().split('\n')[0] || 'its program has ended'}`);
   }
 }

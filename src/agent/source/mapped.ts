@@ -1,16 +1,49 @@
-import { readFileSync } from 'node:fs';
-import { hostProc } from '../node/host.ts';
+import { lstatSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { hostProc, onHost } from '../node/host.ts';
+import type { Tree } from '../files/tree.ts';
 import type { NodeContainer } from '../runc/container.ts';
 import { processesOf } from '../proc/processes.ts';
 
-/** Inodes of files that some process has mapped shared and writable: it can change them without any trace in a time stamp. */
-export function mappedInodes(containers: readonly NodeContainer[]): Set<bigint> {
+/**
+ * Inodes of files that some process of the pod has mapped shared and writable: it can change them without any trace in a time
+ * stamp. In a container's own files a process sees those of the overlay, which has inode numbers of its own; there it is the path
+ * that tells.
+ *
+ * @param trees those of the pod, named as {@link Tree.name} says
+ */
+export function mappedInodes(containers: readonly NodeContainer[], trees: readonly Tree[]): Set<bigint> {
   const inodes = new Set<bigint>();
-  for (const pid of containers.flatMap(processesOf)) {
-    for (const line of readFileSync(`${hostProc}/${pid}/maps`, 'utf8').split('\n')) {
-      const inode = /^\S+ .w.s \S+ \S+ (\d+)/.exec(line)?.[1];
-      if (inode !== undefined && inode !== '0') inodes.add(BigInt(inode));
+  for (const container of containers) {
+    const upper = trees.find(({ name }) => name === `rootfs.${container.name}`)?.folder;
+    for (const pid of processesOf(container)) {
+      for (const [address, inode] of sharedMappings(pid)) {
+        inodes.add(inode);
+        const own = upper === undefined ? undefined : inodeInUpper(pid, address, upper);
+        if (own !== undefined) inodes.add(own);
+      }
     }
   }
   return inodes;
+}
+
+/** Where the mappings are, as the names in map_files say it, and the inodes that the kernel tells. */
+function sharedMappings(pid: number): [string, bigint][] {
+  const maps = readFileSync(`${hostProc}/${pid}/maps`, 'latin1');
+  return [...maps.matchAll(/^0*([0-9a-f]+)-0*([0-9a-f]+) .w.s \S+ \S+ ([1-9]\d*)/gm)].map(([, from = '', to = '', inode = '0']) => [
+    `${from}-${to}`,
+    BigInt(inode),
+  ]);
+}
+
+/** The inode in the upper layer of what is mapped there; undefined for what is not of the container's own root file system. */
+function inodeInUpper(pid: number, address: string, upper: string): bigint | undefined {
+  const link = `${hostProc}/${pid}/map_files/${address}`;
+  try {
+    if (statSync(link).dev !== statSync(`${hostProc}/${pid}/root`).dev) return undefined;
+    return lstatSync(Buffer.concat([Buffer.from(onHost(upper)), readlinkSync(link, 'buffer')]), { bigint: true }).ino;
+  } catch (error) {
+    // A file that has no name any more, or a mapping of something else.
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
 }

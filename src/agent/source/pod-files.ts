@@ -19,7 +19,7 @@ export class PodFiles {
 
   /** @param trees found anew: by now a process may hold other files */
   async sendLast(link: PeerLink, trees: readonly Tree[], containers: readonly NodeContainer[]): Promise<void> {
-    const mapped = mappedInodes(containers);
+    const mapped = mappedInodes(containers, trees);
     await Promise.all(
       trees.map(async (tree) => {
         const packer = this.#packers.get(tree.name) ?? TreePacker.start(tree);
