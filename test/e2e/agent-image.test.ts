@@ -43,6 +43,8 @@ test('the agent and its tools run in a root that has nothing but the image', asy
   // As CRIU calls it: GNU tar by itself would look for a shell and gzip, and here is neither.
   expect(await inside(`${tools}/../criu/tar`, '--create', '--gzip', '--directory', '/agent/licenses', '.')).toMatch(/^\.\/\0/);
   expect((await run(['chroot', root, '/agent/host-exec'])).stderr).toContain('usage: host-exec');
+  for (const name of ['pack-tree', 'unpack-tree'])
+    expect((await run(['chroot', root, `${tools}/${name}`])).stderr).toContain(`usage: ${name}`);
   expect((await run(['chroot', root, '/agent/noop'])).code).toBe(0);
 });
 
