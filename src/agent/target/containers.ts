@@ -194,11 +194,20 @@ export class Containers {
         }
       }
     } catch (error) {
-      disarm(all, podUid);
+      this.#disarm(all, podUid);
       return this.#dispatch({ type: 'refused', reason: (error as Error).message });
     }
     this.#dispatch({ type: 'went' });
     for (const { container } of all) this.#spans.leave(container);
+  }
+
+  /** For the moment only: what ends them, keeper or wrapper, thaws nothing before all are doomed. */
+  #disarm(all: readonly Held[], podUid: string): void {
+    try {
+      disarm(all, podUid);
+    } catch (error) {
+      this.#emit({ type: 'log', message: `cannot disarm: ${(error as Error).message}` });
+    }
   }
 
   #giveUp(reason: string): void {
@@ -222,7 +231,7 @@ export class Containers {
   #orFail(id: string, what: string, work: (create: AwaitedCreate) => Promise<void>): void {
     const create = this.#create(id);
     work(create).catch((error: unknown) =>
-      this.#dispatch({ type: 'fail', reason: `cannot ${what} container ${create.container}: ${(error as Error).message}` }),
+      this.#dispatch({ type: 'fail', id, reason: `cannot ${what} container ${create.container}: ${(error as Error).message}` }),
     );
   }
 

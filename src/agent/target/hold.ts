@@ -89,8 +89,9 @@ export function disarm(all: readonly Held[], podUid: string): void {
   if (existsSync(onHost(pod))) thaw(pod);
 }
 
-/** @throws Error when it still stands */
+/** @throws Error when it still stands; a pod that is gone as a whole does not */
 export function letGo(pod: string): void {
+  if (!existsSync(onHost(pod))) return;
   thaw(pod);
   if (isFrozen(pod)) throw new Error(`the cgroup of the pod does not thaw: ${pod}`);
 }

@@ -9,7 +9,7 @@ import type { Barrier, Container, Effect, Pod, Step, TargetEvent, TargetState, T
  * @throws Error on an event that cannot come now: whoever sends it is not to be trusted any further
  */
 export function next(state: TargetState, event: TargetEvent): Transition {
-  if (event.type === 'fail') return fail(state, event.reason);
+  if (event.type === 'fail') return isOfAnother(state, event.id) ? stay(state) : fail(state, event.reason);
   // What is held needs the source no more: a commit that was written down can still come by way of the CLI.
   if (event.type === 'link-lost') return state.at === 'held' ? stay(state) : fail(state, event.reason);
   if (event.type === 'create') return onCreate(state, event);
@@ -193,6 +193,10 @@ function heldIfAllIs(state: Pod): Transition {
 function fail(state: TargetState, reason: string): Transition {
   if (state.at === 'failed' || state.at === 'committing' || state.at === 'running' || state.at === 'ended') return stay(state);
   return giveUp(state, reason);
+}
+
+function isOfAnother(state: TargetState, id: string | undefined): boolean {
+  return id !== undefined && 'containers' in state && state.containers.every((one) => one.id !== id);
 }
 
 function giveUp(state: TargetState, reason: string): Transition {

@@ -64,8 +64,8 @@ export type TargetEvent =
   | { readonly type: 'refused'; readonly reason: string }
   /** All processes of the pod that ran here have ended. */
   | { readonly type: 'ended' }
-  /** Anybody's. */
-  | { readonly type: 'fail'; readonly reason: string }
+  /** Anybody's. With an ID it is about that container, and nothing to a pod that has another in its place by now. */
+  | { readonly type: 'fail'; readonly reason: string; readonly id?: string }
   | { readonly type: 'link-lost'; readonly reason: string };
 
 export type Effect =

@@ -17,7 +17,7 @@ export interface AwaitedCreate {
   pass: () => void;
   /** The container is not created; the message gets to the kubelet's event. Without effect once the call has returned. */
   fail: (message: string) => void;
-  /** The runtime restores in the background, with these variables and options. */
+  /** The runtime restores in the background, with these variables and options. @throws Error when it does not wait any more */
   restore: (environment: Readonly<Record<string, string>>, options: readonly string[]) => void;
   /** The call returns: the container exists, with this process ID of the node. */
   created: (pid: number) => void;
@@ -116,6 +116,7 @@ class Conversation {
         pass: () => this.#answer('pass'),
         fail: (message) => this.#answer('fail', message),
         restore: (environment, options) => {
+          if (this.#socket.destroyed) throw new Error('the runtime has not waited for it');
           this.#kept = containerId;
           const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
           this.#say('restore', String(variables.length), ...variables, ...call.asRestore(options));

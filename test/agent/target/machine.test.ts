@@ -183,7 +183,9 @@ describe('a create', () => {
       { do: 'refuse', id: 'id-a', reason: expect.any(String) },
       { do: 'unpack', id: 'id-2' },
     ]);
-    // The files of the first are of no use to the second.
+    // Neither the files of the first, nor that they could not be put there, are of any use to the second.
+    expect(next(state, { type: 'fail', id: 'id-a', reason: 'no' }).state).toBe(state);
+    expect(next(state, { type: 'fail', id: 'id-2', reason: 'no' }).state.at).toBe('failed');
     expect(next(state, { type: 'unpacked', id: 'id-a' }).state).toBe(state);
     expect(next(state, { type: 'restorable', container: 'a' }).effects).toEqual([{ do: 'restore', id: 'id-2' }]);
   });
