@@ -57,6 +57,7 @@ export class SourceMigration {
   #state: SourceState = { at: 'idle' };
   #ref: PodOnNode | undefined;
   #pod: Standstill | undefined;
+  #isClosed = false;
   #link: PeerLink | undefined;
   #preparing: Promise<unknown> | undefined;
   #ending: Promise<void> | undefined;
@@ -223,25 +224,26 @@ export class SourceMigration {
    * Ends the conversation, and takes away what keeps the pod: fence and claim. A source that committed keeps both as long as it has a
    * process, or the kubelet has the pod.
    *
-   * @returns whether they stay
+   * @returns whether they stay. @throws Error when something of a pod that may run stands frozen: then nobody must take it for settled
    */
   async close(): Promise<{ refusing: boolean }> {
     this.#link?.close();
     const [pod, uid] = [this.#pod, this.#ref?.uid ?? ''];
-    if (!pod) return { refusing: false };
+    if (!pod || this.#isClosed) return { refusing: false };
     if (this.fact !== 'committed') await this.abort(new Error('the migration is over'));
+    if (this.fact === 'undecided') throw new Error('the pod stands frozen, though it may run');
     const isInUse = (): boolean => this.fact === 'committed' && (!pod.isGone || isPodOnNode(uid));
     for (const deadline = performance.now() + podGoneMs; isInUse(); await delay(50))
       if (performance.now() > deadline) return { refusing: true };
     await lowerFence(uid);
     pod.claim.remove();
-    this.#pod = undefined;
+    this.#isClosed = true;
     return { refusing: false };
   }
 
   /** Lets the pod run unless it has committed, when nobody is left to ask. @returns whether fence and claim stay */
   async abandon(reason: string): Promise<{ refusing: boolean }> {
-    if (this.#pod) await this.abort(new Error(reason));
+    if (this.#pod && !this.#isClosed) await this.abort(new Error(reason));
     return await this.close();
   }
 

@@ -58,7 +58,8 @@ export class Standstill {
 
   /** What holds of the pod now. */
   get fact(): SourceFact {
-    return sourceFact(this.claim.decision, this.#known.map(containerFact), () => hasOtherContainers(this.#podUid, this.#known));
+    const wasFrozen = this.claim.read('frozen') !== undefined;
+    return sourceFact(this.claim.decision, this.#known.map(containerFact), wasFrozen, () => hasOtherContainers(this.#podUid, this.#known));
   }
 
   /** Whether nothing is left of its processes. */
@@ -84,9 +85,11 @@ export class Standstill {
   /** Has everything run again unless the source has committed. @throws Error naming what still stands */
   async end(): Promise<FreezeEnd> {
     const again = async (): Promise<FreezeEnd> => endFreeze(this.claim, stagingDir(this.claim.holder.migration));
-    // A guard that is dead, or could not do it, is followed by another. So is one that had ended before our last freeze.
+    // A guard that is dead, or could not do it, is followed by another. So is one that had ended before our last freeze, or at a
+    // commit that was taken back since.
     const by = await (this.#guard?.abort() ?? again()).catch(again);
-    return by === 'thawed' && this.#known.some((container) => containerFact(container) === 'frozen') ? await again() : by;
+    const isSettled = this.claim.decision === 'committed' || !this.#known.some((container) => containerFact(container) === 'frozen');
+    return isSettled ? by : await again();
   }
 
   /** All stays frozen. */
