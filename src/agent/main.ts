@@ -7,6 +7,7 @@ import { ownLimits } from './node/own-limits.ts';
 import { sourceEnd } from './source/end.ts';
 import { targetEnd } from './target/end.ts';
 import { cleanNode } from './target/node-cleanup.ts';
+import { tellFact } from './target/node-fact.ts';
 
 /** Where the CLI's exec session finds the agent, inside the helper's own container. */
 const controlSocket = '/agent/control.sock';
@@ -16,7 +17,7 @@ const controlSocket = '/agent/control.sock';
  * its own standard input and output to the agent. `agent.mjs connect HOST PORT` joins them to a TCP connection, for a
  * CLI that cannot reach the peer's API server itself. `agent.mjs stage FOLDER` puts the no-op program there.
  * `agent.mjs node-cleanup MIGRATION NAMESPACE POD moved|given-up` clears away what the target agent of a migration left when it
- * died.
+ * died; `agent.mjs node-fact MIGRATION` tells how it stands.
  */
 const [verb, first = '', second = '', third = '', fourth = ''] = process.argv.slice(2);
 const role = roles.find((one) => one === first);
@@ -40,12 +41,14 @@ if (verb === 'serve' && role) {
   process.stdin.pipe(socket).pipe(process.stdout);
 } else if (verb === 'node-cleanup') {
   await cleanNode(first, second, third, { hasMoved: fourth === 'moved' });
+} else if (verb === 'node-fact') {
+  await tellFact(targetEnd(first, () => undefined));
 } else if (verb === 'stage') {
   copyFileSync('/agent/noop', `${first}/noop`);
   chmodSync(`${first}/noop`, 0o755);
 } else {
   process.stderr.write(
-    'usage: agent stage FOLDER | serve source|target MIGRATION [FACTOR] | node-cleanup MIGRATION NAMESPACE POD moved|given-up | attach | connect HOST PORT\n',
+    'usage: agent stage FOLDER | serve source|target MIGRATION [FACTOR] | node-cleanup MIGRATION NAMESPACE POD moved|given-up | node-fact MIGRATION | attach | connect HOST PORT\n',
   );
   process.exitCode = 2;
 }

@@ -35,7 +35,9 @@ export function onInterruption(
       return;
     }
     if (performance.now() - firstAt < echoMs) return;
-    write(`${err.isTTY ? `\n${showCursor}` : ''}left at once. What may be left behind, here and at the peer: ${leftovers}\n`);
+    write(
+      `${err.isTTY ? `\n${showCursor}` : ''}left at once. The same command again finishes it or takes it back. What may be left behind, here and at the peer: ${leftovers}\n`,
+    );
     process.exit(130);
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

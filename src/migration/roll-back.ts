@@ -6,13 +6,14 @@ import { waitFor } from '../kube/wait.ts';
 import { shadowPodsIn } from '../liqo/paths.ts';
 import type { SourceFact } from '../protocol/settle.ts';
 import { TakenOver, type AgentSession } from './helpers/session.ts';
-import { cleanTargetNode, replaceSource } from './helpers/takeover.ts';
+import { cleanTargetNode } from './helpers/on-target-node.ts';
+import { replaceSource } from './helpers/replace-source.ts';
 import { podOnNode } from './pod-on-node.ts';
 import type { Underway } from './underway.ts';
 
 /**
- * Takes back all that a migration has made, the last things first, also when a part of that fails. Only when it is settled that
- * the source runs on.
+ * Takes back all that a migration has made, the last things first, also when a part of that fails, but not when the source
+ * cannot be brought to run on. Only when it is settled that it is to run on.
  *
  * @returns what could not be rolled back, with the reason; empty when all is as it was
  * @throws TakenOver when another command attends the migration
@@ -34,6 +35,9 @@ export async function rollBack(underway: Underway): Promise<string[]> {
     return undefined;
   });
   if (given?.state === 'runs') return [`pod ${move.twinNamespace}/${move.pod.metadata.name} runs at ${move.peer.virtualNode}`];
+  // As long as it is not certain that the source runs on, the target is needed: its word may be what lets it.
+  if (underway.touched.source) await attempt(`node ${move.sourceNode}`, async () => cleanSource(underway));
+  if (failures.length > 0) return failures;
   const shadowPod = `${shadowPodsIn(move.twinNamespace)}/${move.pod.metadata.name}`;
   for (const one of made.all.filter(({ at }) => at !== home)) {
     await attempt(one.what, async () => {
@@ -43,7 +47,6 @@ export async function rollBack(underway: Underway): Promise<string[]> {
   }
   if (underway.touched.target)
     await attempt(`node ${underway.targetNode ?? ''} of ${move.peer.virtualNode}`, async () => cleanTarget(underway));
-  if (underway.touched.source) await attempt(`node ${move.sourceNode}`, async () => cleanSource(underway));
   underway.source?.close();
   target?.close();
   for (const one of made.all.filter(({ at }) => at === home)) await attempt(one.what, async () => made.remove(one));

@@ -1,7 +1,8 @@
 import { MigrateError } from '../errors.ts';
 import { settle, sourceFacts, targetFacts, type Settlement, type SourceFact, type TargetFact } from '../protocol/settle.ts';
 import { TakenOver, type AgentSession } from './helpers/session.ts';
-import { replaceSource } from './helpers/takeover.ts';
+import { factOnTargetNode } from './helpers/on-target-node.ts';
+import { replaceSource } from './helpers/replace-source.ts';
 import { podOnNode } from './pod-on-node.ts';
 import type { Underway } from './underway.ts';
 
@@ -20,19 +21,22 @@ export interface Settled {
  */
 export async function settleBoth(underway: Underway): Promise<Settled> {
   const source = await endSource(underway);
-  // Who may be frozen for the target's sake is asked about the target before that is told to give up.
-  let target = isHandedOver(source) ? await askTarget(underway, 'target.state') : await askTarget(underway, 'target.abort');
+  // Only a source that has decided nothing is known to run on: else the target is asked before it is told to give up.
+  let target = await askTarget(underway, canRun(source) ? 'target.abort' : 'target.state');
   if (settle(source, target) === 'go on' && target === 'held') target = await askTarget(underway, 'target.commit');
   if (settle(source, target) === 'go on' && target !== 'held') return { settlement: 'go on', source, target };
-  if (isHandedOver(source)) target = await askTarget(underway, 'target.abort');
+  // One that could not go on, or is in the middle of it, gives its word; what stands held beside a silent source is all there may be.
+  if (!canRun(source) && !(source === 'silent' && target === 'held')) target = await askTarget(underway, 'target.abort');
+  // A source that has decided nothing runs on, whatever the target is silent about.
+  if (target === 'silent' && settle(source, 'silent') === 'in doubt') target = await askTargetNode(underway);
   const settlement = settle(source, target);
   if (settlement !== 'roll back' || source !== 'committed') return { settlement, source, target };
   const freed = await takeOver(underway, true);
   return { settlement: settle(freed, target), source: freed, target };
 }
 
-function isHandedOver(source: SourceFact): boolean {
-  return source === 'committed' || source === 'replaced' || source === 'gone';
+function canRun(source: SourceFact): boolean {
+  return source === 'runs' || source === 'undecided';
 }
 
 /** The source's agent lets the pod run if it may; one that is dead, or knows nothing of the pod any more, is replaced. */
@@ -50,9 +54,16 @@ async function takeOver(underway: Underway, targetNeverRan: boolean): Promise<So
   return told === 'silent' ? await replaceSource(underway).then(ask, orSilent) : told;
 }
 
-async function askTarget({ target }: Underway, question: 'target.state' | 'target.abort' | 'target.commit'): Promise<TargetFact> {
-  if (!target) return 'silent';
-  return await target.call(question, null, 30_000).then(({ state }) => targetFacts.find((one) => one === state) ?? 'silent', orSilent);
+async function askTarget(underway: Underway, question: 'target.state' | 'target.abort' | 'target.commit'): Promise<TargetFact> {
+  const { target } = underway;
+  return (await target?.call(question, null, 30_000).then(({ state }) => targetFacts.find((one) => one === state), orSilent)) ?? 'silent';
+}
+
+/** A target whose agent is dead: what its keepers have decided, its node tells. */
+async function askTargetNode(underway: Underway): Promise<TargetFact> {
+  const { remote, targetNode, targetSince } = underway;
+  if (!remote || targetNode === undefined || targetSince === undefined) return 'silent';
+  return await factOnTargetNode(remote, underway, targetNode, targetSince).catch(orSilent);
 }
 
 function orSilent(error: unknown): 'silent' {

@@ -99,10 +99,14 @@ test('a command that was suspended while the pod was prepared rolls back when it
   const original = await start(heardPod('suspended'));
   const first = await startMigration('suspended');
   await first.sees('standby ...');
+  // As soon as there is something at the peer that could be started anew.
+  const isThere = async (): Promise<number> => (await kubectl('away', 'get', 'pod', 'suspended', '-o', 'name')).code;
+  await expect.poll(isThere, { timeout: 30_000, interval: 50 }).toBe(0);
   first.child.kill('SIGSTOP');
-  // Longer than the agents wait for a word of it: the source's has nothing to undo, the target's refuses the pod from then on.
-  const events = async (): Promise<string> => (await kubectl('away', 'get', 'events', '-o', 'wide')).stdout;
-  await expect.poll(events, { timeout: 90_000, interval: 1_000 }).toMatch(/suspended.*kubectl migrate went away/);
+  // Longer than the agents wait for a word of it: the target's refuses the pod from then on.
+  const events = async (): Promise<string> =>
+    (await kubectl('away', 'get', 'events', '-o', 'custom-columns=:.involvedObject.name,:.message')).stdout;
+  await expect.poll(events, { timeout: 90_000, interval: 1_000 }).toMatch(/^suspended .*(went away|aborted)/m);
   first.child.kill('SIGCONT');
   expect((await first.result).code).toBe(1);
   await expectRunsOn(original, ticks);

@@ -26,6 +26,7 @@ beforeEach(async () => {
     source: undefined,
     target: undefined,
     targetNode: undefined,
+    targetSince: undefined,
     touched: { source: true, target: true },
   };
 });
@@ -101,6 +102,25 @@ describe('both ends are told what follows from how they stand', () => {
     await target('held');
     await settleBoth(underway);
     expect(asked.slice(0, 2)).toEqual(['source.abort', 'source.takeover false']);
+  });
+});
+
+describe('beside a source that does not answer', () => {
+  test('a target that holds everything is left as it is: it may be all that there is', async () => {
+    await target('held');
+    expect(await settleBoth(underway)).toEqual({ settlement: 'in doubt', source: 'silent', target: 'held' });
+    expect(asked).toEqual(['target.state']);
+  });
+
+  test('a target that is in the middle of it gives up', async () => {
+    await target('silent');
+    expect(await settleBoth(underway)).toEqual({ settlement: 'roll back', source: 'silent', target: 'never' });
+    expect(asked).toEqual(['target.state', 'target.abort']);
+  });
+
+  test('a target that runs goes on', async () => {
+    await target('runs');
+    expect(await settleBoth(underway)).toEqual({ settlement: 'go on', source: 'silent', target: 'runs' });
   });
 });
 

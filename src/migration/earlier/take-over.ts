@@ -104,6 +104,7 @@ async function assemble(request: MigrationRequest, earlier: Earlier, signal: Abo
     source: await attend(source, 'source'),
     target: await attend(target, 'target'),
     targetNode: undefined,
+    targetSince: undefined,
     touched: { source: source !== undefined, target: false },
   };
   const remote = (await reachDirectly(home, peer, signal)) ?? (source && (await reachThrough(home, peer, source, signal)));
@@ -111,6 +112,7 @@ async function assemble(request: MigrationRequest, earlier: Earlier, signal: Abo
   if (remote && target) {
     const there = await remote.get<Pod>(`${podsIn(twin)}/${target.metadata.name}`, signal).catch(() => undefined);
     underway.targetNode = there?.spec.nodeName;
+    underway.targetSince = there?.metadata.creationTimestamp;
   }
   underway.touched.target = underway.target !== undefined || underway.targetNode !== undefined;
   return underway;

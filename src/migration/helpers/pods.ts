@@ -40,11 +40,10 @@ export function markOf(pod: Pod): string {
   return createHash('sha256').update(JSON.stringify(pod)).digest('hex');
 }
 
-/** Clears away, on a certain node of the peer, what the target agent left there; ends by itself. */
-export function targetSweeper(move: Move, image: string, node: string, outcome: 'moved' | 'given-up'): Pod {
+/** Does one thing on a certain node of the peer, and ends by itself. @param args of the agent's program */
+export function oneShotHelper(move: Move, image: string, node: string, args: readonly string[]): Pod {
   const pod = helper(move, image, 'rescue', { nodeName: node, tolerations: [{ operator: 'Exists' }] });
-  const args = ['node-cleanup', move.id, move.twinNamespace, move.pod.metadata.name, outcome];
-  return { ...pod, spec: { ...pod.spec, containers: pod.spec.containers.map((container) => ({ ...container, args })) } };
+  return { ...pod, spec: { ...pod.spec, containers: pod.spec.containers.map((container) => ({ ...container, args: [...args] })) } };
 }
 
 /**

@@ -3,7 +3,8 @@ import { scaled } from '../../deadlines.ts';
 import type { KubeConnection } from '../../kube/connection.ts';
 import type { Role } from '../../protocol/agent-calls.ts';
 import type { AgentSession } from '../helpers/session.ts';
-import { cleanTargetNode, replaceSource } from '../helpers/takeover.ts';
+import { cleanTargetNode } from '../helpers/on-target-node.ts';
+import { replaceSource } from '../helpers/replace-source.ts';
 import type { Underway } from '../underway.ts';
 
 /**

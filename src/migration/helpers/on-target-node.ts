@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import type { KubeConnection } from '../../kube/connection.ts';
+import { podsIn } from '../../kube/paths.ts';
+import type { Pod } from '../../kube/types.ts';
+import { waitFor } from '../../kube/wait.ts';
+import { originLabel } from '../../liqo/names.ts';
+import { shadowPodsIn } from '../../liqo/paths.ts';
+import { targetFacts, type TargetFact } from '../../protocol/settle.ts';
+import { MadeObjects } from '../made.ts';
+import type { Underway } from '../underway.ts';
+import { agentContainer, oneShotHelper } from './pods.ts';
+import { helperGraceSeconds } from './start.ts';
+
+type OnNode = Pick<Underway, 'move' | 'agentImage'>;
+
+/**
+ * Removes what a target agent that died left on its node.
+ *
+ * @param outcome `moved` when the pod runs there, all of it; `given-up` when its ShadowPod is gone
+ * @throws Error when the node still has a pod that did not move
+ */
+export async function cleanTargetNode(remote: KubeConnection, on: OnNode, node: string, outcome: 'moved' | 'given-up'): Promise<void> {
+  const { id, twinNamespace, pod } = on.move;
+  await runOnce(remote, on, node, ['node-cleanup', id, twinNamespace, pod.metadata.name, outcome], 'clear away what is left');
+}
+
+/**
+ * How a migration stands on the peer's node whose agent has died: what its keepers have decided.
+ *
+ * @param helperSince when the target helper was made at the peer, by its clock; a node that was started anew since has forgotten
+ *   what ran there
+ */
+export async function factOnTargetNode(remote: KubeConnection, on: OnNode, node: string, helperSince: string): Promise<TargetFact> {
+  const { pod, startedAt } = await runOnce(remote, on, node, ['node-fact', on.move.id], 'tell how it stands');
+  const told = pod.status?.containerStatuses?.find(({ name }) => name === agentContainer)?.state?.terminated?.message;
+  return readFact(told, (startedAt - Date.parse(helperSince)) / 1000);
+}
+
+/** Pure part of {@link factOnTargetNode}; it comes from another node. @param ageSeconds of the migration's helper there */
+export function readFact(told: string | undefined, ageSeconds: number): TargetFact {
+  try {
+    const { state, uptimeSeconds } = JSON.parse(told ?? '') as { state?: unknown; uptimeSeconds?: unknown };
+    const fact = targetFacts.find((one) => one === state) ?? 'silent';
+    const hasForgotten = typeof uptimeSeconds !== 'number' || !(uptimeSeconds > ageSeconds);
+    return fact === 'never' && hasForgotten ? 'silent' : fact;
+  } catch {
+    return 'silent';
+  }
+}
+
+/**
+ * The way to that very node is a ShadowPod made by hand: Liqo does not hand on a pod's wishes for a place. It has to do without
+ * exec, which Liqo's credential allows by POST alone, and WebSockets begin with GET.
+ */
+async function runOnce(
+  remote: KubeConnection,
+  { move, agentImage }: OnNode,
+  node: string,
+  args: readonly string[],
+  purpose: string,
+): Promise<{ pod: Pod; startedAt: number }> {
+  const { metadata, spec } = oneShotHelper(move, agentImage, node, args);
+  const name = `${metadata.name}-${randomBytes(2).toString('hex')}`;
+  const shadow = {
+    apiVersion: 'offloading.liqo.io/v1beta1',
+    kind: 'ShadowPod',
+    metadata: { ...metadata, name, namespace: move.twinNamespace, labels: { ...metadata.labels, [originLabel]: move.peer.homeClusterId } },
+    spec: { pod: spec },
+  };
+  const made = new MadeObjects(move.id);
+  const signal = new AbortController().signal;
+  const options = { what: `ShadowPod ${name}`, gracePeriodSeconds: helperGraceSeconds };
+  try {
+    const created = await made.create(remote, shadowPodsIn(move.twinNamespace), shadow, options, signal);
+    const pod = await waitFor<Pod>(
+      remote,
+      {
+        collection: podsIn(move.twinNamespace),
+        name,
+        what: `pod ${name} to ${purpose} on node ${node}`,
+        deadlineMs: 90_000,
+        isDone: (seen) => {
+          if (seen?.status?.phase === 'Failed')
+            throw new Error(`pod ${name} on node ${node} failed: ${seen.status.message ?? 'its log tells why'}`);
+          return seen?.status?.phase === 'Succeeded';
+        },
+        describe: (seen) => `it is ${seen?.status?.phase ?? 'not there'}`,
+      },
+      signal,
+    );
+    if (!pod) throw new Error(`pod ${name} is gone`);
+    return { pod, startedAt: Date.parse(created.metadata.creationTimestamp ?? '') };
+  } finally {
+    // Best effort: it ends by itself, and its label tells whose it is.
+    for (const one of made.all) await made.remove(one).catch(() => undefined);
+  }
+}
