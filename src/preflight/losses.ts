@@ -17,7 +17,7 @@ export function lossesOf(pod: Pod): Finding[] {
     finding(
       'KM-PROCESS-SETTINGS',
       on,
-      'what its processes have set of this: affinity to processors, I/O priority (ioprio), timer slack (PR_SET_TIMERSLACK), NUMA policy, kernel keyrings, Landlock rules',
+      'what its processes have set of this: affinity to processors, I/O priority (ioprio), timer slack (PR_SET_TIMERSLACK), NUMA policy, personality, kernel keyrings, Landlock rules',
     ),
     finding(
       'KM-KUBELET-FILES',
