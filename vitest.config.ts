@@ -4,9 +4,20 @@ import { Order } from './test/order.ts';
 const reporters = ['default', './test/closing-line.ts'];
 
 /** Those that disturb the whole bed (agents are killed, networks cut, servers stopped), count on its quiet, or load it fully. */
-const alone = ['again', 'carried', 'daemons', 'frozen', 'held', 'helper-pods', 'mishaps', 'rolled-back', 'targets', 'versions', 'bed'].map(
-  (name) => `test/e2e/${name}.test.ts`,
-);
+const alone = [
+  'again',
+  'carried',
+  'daemons',
+  'frozen',
+  'held',
+  'helper-pods',
+  'mishaps',
+  'rolled-back',
+  'slot',
+  'targets',
+  'versions',
+  'bed',
+].map((name) => `test/e2e/${name}.test.ts`);
 // The limits are not the product's: a busy machine may take its time.
 const onBed = {
   globalSetup: ['test/e2e/bed-up.ts'],

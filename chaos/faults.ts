@@ -1,0 +1,153 @@
+import type { ChildProcess } from 'node:child_process';
+import { basename } from 'node:path';
+import { clusters, nodeNamed, type BedNode } from '../bed/layout.ts';
+import { runOnNode } from '../bed/node.ts';
+import { recordedProcesses } from '../bed/processes.ts';
+import { mustKubectl } from '../test/e2e/cluster.ts';
+import { away, home } from './places.ts';
+import { signalAll, type NodeProcess } from './processes.ts';
+
+/** What a fault has to work with. */
+export interface Scene {
+  readonly pod: string;
+  readonly command: ChildProcess;
+}
+
+/** @returns what takes it away again, or nothing where the world heals itself. @throws Error when there was nothing to hit */
+type Fault = (scene: Scene) => Promise<(() => Promise<void>) | undefined>;
+
+export const isAgent = ({ words }: NodeProcess): boolean => words.includes('serve') && words.some((word) => word.endsWith('agent.mjs'));
+const isGuard = ({ program }: NodeProcess): boolean => program.includes('/kubectl-migrate/') && basename(program).startsWith('guard');
+const isWrapper = ({ program }: NodeProcess): boolean => program.includes('/kubectl-migrate/') && basename(program).startsWith('wrapper');
+const isHook = ({ program, words }: NodeProcess): boolean => program.includes('/kubectl-migrate/') && basename(words[0] ?? '') === 'hook';
+const isKeeper = (one: NodeProcess): boolean => isWrapper(one) && !isHook(one);
+const isCriu = ({ words }: NodeProcess): boolean => basename(words[0] ?? '') === 'criu';
+const isRunc =
+  (verb: string) =>
+  ({ words, program }: NodeProcess): boolean =>
+    words.includes(verb) &&
+    !program.includes('/kubectl-migrate/wrapper') &&
+    words.some((word) => word.startsWith('--image-path') || word === '--bundle');
+const isCalled =
+  (name: string) =>
+  ({ program }: NodeProcess): boolean =>
+    basename(program) === name;
+
+function kill(where: readonly BedNode[], ...victims: readonly ((one: NodeProcess) => boolean)[]): Fault {
+  return async () => {
+    strike(where, victims);
+    return undefined;
+  };
+}
+
+function strike(where: readonly BedNode[], victims: readonly ((one: NodeProcess) => boolean)[]): void {
+  for (const victim of victims) if (signalAll(where, victim, 'SIGKILL') === 0) throw new Error(`nothing to kill: ${victim.name}`);
+}
+
+function killCommand({ command }: Scene): void {
+  if (!command.kill('SIGKILL')) throw new Error('the command had ended');
+}
+
+/** An API server that answers nobody, and goes on where it stood. */
+function silence(cluster: string): Fault {
+  return async () => {
+    const server = (await recordedProcesses()).find(({ name }) => name === `${cluster}-apiserver`);
+    if (!server) throw new Error(`cluster ${cluster} has no API server`);
+    process.kill(server.pid, 'SIGSTOP');
+    const wake = async (): Promise<void> => void process.kill(server.pid, 'SIGCONT');
+    setTimeout(() => void wake(), 12_000);
+    return wake;
+  };
+}
+
+const cutLink: Fault = async () => {
+  const [one = '', other = ''] = clusters.map(({ podCidr }) => podCidr);
+  const rules = [
+    ['FORWARD', '-s', one, '-d', other, '-j', 'DROP'],
+    ['FORWARD', '-s', other, '-d', one, '-j', 'DROP'],
+  ];
+  const both = async (verb: string): Promise<void> => {
+    const results = await Promise.all(rules.map(async (rule) => runOnNode(nodeNamed('home-1'), ['iptables', '-w', verb, ...rule])));
+    const failed = results.find(({ code }) => code !== 0);
+    if (failed) throw new Error(`iptables: ${failed.stderr.trim()}`);
+  };
+  await both('-I');
+  return async () => both('-D');
+};
+
+/** The folder that images and files are staged in has no room left. */
+function fillDisk(where: readonly BedNode[]): Fault {
+  const folder = '/var/lib/kubectl-migrate/migrations';
+  return async () => {
+    const script = `for one in ${folder}/*; do mount -t tmpfs -o size=64k,mode=0700 full "$one" || exit 1; done`;
+    const results = await Promise.all(where.map(async (node) => runOnNode(node, ['sh', '-c', script])));
+    if (results.every(({ code }) => code !== 0)) throw new Error('no migration has a folder there');
+    return async () => {
+      const free = `for one in ${folder}/*; do umount -l "$one" 2>/dev/null; done; rmdir ${folder}/* 2>/dev/null; true`;
+      await Promise.all(where.map(async (node) => runOnNode(node, ['sh', '-c', free])));
+    };
+  };
+}
+
+const faults = {
+  'command killed': async (scene) => {
+    killCommand(scene);
+    return undefined;
+  },
+  'command interrupted': async ({ command }) => {
+    if (!command.kill('SIGINT')) throw new Error('the command had ended');
+    return undefined;
+  },
+  'command suspended': async ({ command }) => {
+    if (!command.kill('SIGSTOP')) throw new Error('the command had ended');
+    const wake = async (): Promise<void> => void command.kill('SIGCONT');
+    setTimeout(() => void wake(), 45_000);
+    return wake;
+  },
+  'source agent killed': kill(home, isAgent),
+  'source guard killed': kill(home, isGuard),
+  'source agent and guard killed': kill(home, isGuard, isAgent),
+  'command, source agent and guard killed': async (scene) => {
+    strike(home, [isGuard, isAgent]);
+    killCommand(scene);
+    return undefined;
+  },
+  'source runc killed': kill(home, isRunc('checkpoint')),
+  'target agent killed': kill(away, isAgent),
+  'keepers killed': kill(away, isKeeper),
+  'target agent and keepers killed': kill(away, isAgent, isKeeper),
+  'command and both agents killed': async (scene) => {
+    strike(home, [isAgent]);
+    strike(away, [isAgent]);
+    killCommand(scene);
+    return undefined;
+  },
+  'hooks killed': kill(away, isHook),
+  'target CRIU killed': kill(away, isCriu),
+  'target runc killed': kill(away, isRunc('restore')),
+  'source containerd killed': kill(home, isCalled('containerd')),
+  'target containerd killed': kill(away, isCalled('containerd')),
+  'source kubelet killed': kill(home, isCalled('kubelet')),
+  'target kubelet killed': kill(away, isCalled('kubelet')),
+  'virtual kubelet killed': kill(home, isCalled('virtual-kubelet')),
+  'link cut': cutLink,
+  'home API server away': silence('home'),
+  'peer API server away': silence('away'),
+  'pod deleted': async ({ pod }) => {
+    await mustKubectl('home', 'delete', 'pod', pod, '--wait=false', '--grace-period=30');
+    return undefined;
+  },
+  'standby deleted': async ({ pod }) => {
+    await mustKubectl('away', 'delete', 'shadowpod', pod, '--wait=false');
+    return undefined;
+  },
+  'source disk full': fillDisk(home),
+  'target disk full': fillDisk(away),
+} satisfies Record<string, Fault>;
+
+export type FaultName = keyof typeof faults;
+
+/** Has it happen. @throws Error when there is nothing that it could hit */
+export async function inflict(name: FaultName, scene: Scene): Promise<(() => Promise<void>) | undefined> {
+  return await faults[name](scene);
+}
