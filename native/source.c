@@ -54,7 +54,9 @@ int frozen_call(const struct call *call, const char *verb) {
     fill(note, sizeof note, "%s/stopped", claim);
     if (strcmp(signal, "0"))
       put_text(note, signal);
-  } else if (freezer_kill(folder, end_limit_ms))
+    return -1;
+  }
+  if (freezer_kill(folder, end_limit_ms))
     return refuse(call, "the frozen container does not end");
-  return -1;
+  return is_kill ? 0 : -1; // the runtime would say that there is nothing to kill
 }
