@@ -54,7 +54,7 @@ test('what admission would refuse is told beforehand, in the words of the server
   const { code, stdout } = await migrate('dry-run', '-n', strict, '--dry-run=server');
   expect(code).toBe(3);
   for (const role of ['source', 'target']) {
-    const refusal = `cluster home refuses to create pod strict/kubectl-migrate-dry run-${role}: pods "kubectl-migrate-dry run-${role}" is forbidden: violates PodSecurity "restricted:latest"`;
+    const refusal = `cluster home refuses to create pod strict/kubectl-migrate-dry-run-${role}: pods "kubectl-migrate-dry-run-${role}" is forbidden: violates PodSecurity "restricted:latest"`;
     expect(stdout).toContain(refusal);
   }
   expect(stdout).toContain('kubectl label namespace strict pod-security.kubernetes.io/enforce=privileged');
