@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { nodes, type BedNode } from '../../bed/layout.ts';
 import type { Pod } from '../../src/kube/types.ts';
-import { deletePod, startMigration, startPod, type Running } from './cluster.ts';
+import { deletePod, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
+import { faultsIn } from '../ticks/one-copy.ts';
 import { holdRestored, killAgent, onNode, withoutPackets } from './faults.ts';
 import { heardTest } from './pod-test.ts';
 import { podOf } from './pods.ts';
 import { collectTicks, provesFreshStartIsSeen } from './ticks.ts';
-import { expectUntouched } from './untouched.ts';
+import { expectRunsOn, expectUntouched } from './untouched.ts';
 
 const ticks = await collectTicks();
 afterAll(ticks.stop);
@@ -106,5 +107,29 @@ describe('nothing of the target runs without the commit', () => {
       await expectRolledBack(running);
       await expectUntouched(original, ticks);
     });
+  });
+
+  test('when its object at the peer cannot be deleted: the node refuses to create it, whoever has cleaned up, until it is', async () => {
+    const running = await startMigration('held');
+    await running.sees('standby ...');
+    const hold = await holdRestored();
+    await hold.untilHeld();
+    const finalizers = (value: readonly string[]): string => JSON.stringify({ metadata: { finalizers: value } });
+    await mustKubectl('away', 'patch', 'shadowpod', 'held', '--type=merge', '-p', finalizers(['example.test/stays']));
+    try {
+      running.child.kill('SIGINT');
+      await hold.letGo();
+      const { code, stderr } = await running.result;
+      expect(code, stderr).toBe(4);
+      // The kubelet goes on asking for the containers of its pod.
+      const refused = async (): Promise<string> =>
+        mustKubectl('away', 'get', 'events', '--field-selector=involvedObject.name=held', '-o', 'json');
+      await expect.poll(refused, { timeout: 30_000 }).toContain('kubectl migrate: ');
+      expect(faultsIn(ticks.of('held'), { sides: ['home'] })).toEqual([]);
+    } finally {
+      await mustKubectl('away', 'patch', 'shadowpod', 'held', '--type=merge', '-p', finalizers([]));
+    }
+    await mustKubectl('away', 'wait', '--for=delete', 'pod/held', '--timeout=60s');
+    await expectRunsOn(original, ticks);
   });
 });

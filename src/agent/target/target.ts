@@ -155,13 +155,15 @@ export class TargetMigration {
    * @returns whether it is refused still; this agent must go on then
    */
   async cleanup(deadlineMs: number): Promise<{ refusing: boolean }> {
+    const start = performance.now();
+    const left = (): number => deadlineMs - (performance.now() - start);
     await this.#untilDecided();
     this.#dispatch({ type: 'fail', reason: 'the migration was given up' });
     await this.#making?.catch(() => undefined); // the CLI may not have waited for it
     this.#link?.close();
     const hasMoved = this.#state.at === 'running' || this.#state.at === 'ended';
     if (hasMoved) await this.#containers.kept(scaled(keepersDeadlineMs));
-    else if (!(await this.#containers.isGone(deadlineMs)) || !(await this.#isPodGone(deadlineMs))) return { refusing: true };
+    else if (!(await this.#containers.isGone(left())) || !(await this.#isPodGone(left()))) return { refusing: true };
     clearInterval(this.#lease);
     await this.#entry?.remove();
     this.#containers.files.remove();
