@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect } from 'vitest';
 import { runIn } from '../../bed/bed.ts';
+import { nodes } from '../../bed/layout.ts';
+import { runOnNode } from '../../bed/node.ts';
 import type { RunResult } from '../../build/run.ts';
 import type { Pod } from '../../src/kube/types.ts';
 import { followLogs, getPod, kubectl, leftoversInTheEnd, migrate, mustKubectl, startMigration } from './cluster.ts';
@@ -72,6 +74,21 @@ describe('the same command again, from another machine, moves the pod that a dea
       expect(await leftoversInTheEnd()).toEqual([]);
     });
   }
+
+  test('though the target agent has died as well, after the commit: its node tells that the pod runs', async ({ start }) => {
+    await start(heardPod('again-agentless'));
+    const old = await followLogs('again-agentless');
+    const first = await startMigration('again-agentless');
+    await first.sees('cutover ...');
+    first.child.kill('SIGKILL');
+    await first.result;
+    for (const node of nodes.filter(({ cluster }) => cluster === 'away'))
+      await runOnNode(node, ['pkill', '-9', '-f', 'agent.mjs serve target']);
+    const { code, stderr } = await migrateElsewhere('again-agentless');
+    expect(code, stderr).toBe(0);
+    await expectMoved('again-agentless', old, ticks);
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
 
   test('when its old object is gone, and its new one was never made', async ({ start }) => {
     await start(heardPod('again-unmade'));

@@ -17,7 +17,8 @@ import { MadeObjects } from '../made.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
 import { checkedRecord } from '../record.ts';
 import { rollBack } from '../roll-back.ts';
-import { inDoubt, settleBoth } from '../settlement.ts';
+import { inDoubt, settleBoth, type Settled } from '../settlement.ts';
+import { isReplacement } from '../steps/cutover/task.ts';
 import type { Underway } from '../underway.ts';
 import { findEarlier, helperOf, requireUnattended, type Earlier } from './find.ts';
 
@@ -58,7 +59,8 @@ async function settleEarlier(
 ): Promise<Inherited | undefined> {
   say(`migration ${earlier.id} of it was left half-way: asking both ends how it stands`);
   const underway = await assemble(request, earlier, signal);
-  const settled = await settleBoth(underway);
+  // Who has made the new object at home had settled that before.
+  const settled: Settled = underway.isReplaced ? { settlement: 'go on', source: 'silent', target: 'silent' } : await settleBoth(underway);
   if (settled.settlement === 'in doubt') throw inDoubt(underway, settled, new Error(`migration ${earlier.id} was left half-way`));
   if (settled.settlement === 'roll back') {
     say(`taking back what migration ${earlier.id} has left`);
@@ -75,13 +77,21 @@ async function settleEarlier(
 }
 
 /** All that is known of it, and a conversation with each agent that is alive; nobody else may speak to those from then on. */
-async function assemble(request: MigrationRequest, earlier: Earlier, signal: AbortSignal): Promise<Underway> {
+async function assemble(
+  request: MigrationRequest,
+  earlier: Earlier,
+  signal: AbortSignal,
+): Promise<Underway & { readonly isReplaced: boolean }> {
   const { connection: home, namespace, pod: name, agentImage } = request;
   const [source, target] = [helperOf(earlier, 'source'), helperOf(earlier, 'target')];
   const uid = earlier.helpers[0]?.metadata.annotations?.[movedPodUidAnnotation] ?? '';
   const current = await home.get<Pod>(`${podsIn(namespace)}/${name}`, signal).catch(unlessNotFound);
+  const isReplaced = isReplacement(current, earlier);
   // What is not known of it the source's agent tells, or nobody.
-  const pod = current?.metadata.uid === uid ? current : { metadata: { name, namespace, uid }, spec: { containers: [] } };
+  const pod =
+    current && (isReplaced || current.metadata.uid === uid)
+      ? { ...current, metadata: { ...current.metadata, uid } }
+      : { metadata: { name, namespace, uid }, spec: { containers: [] } };
   const peer = await findPeer(home, target?.spec.nodeName ?? request.to, signal);
   const twin = await twinNamespace(home, namespace, peer, signal);
   const made = new MadeObjects(earlier.id);
@@ -95,16 +105,17 @@ async function assemble(request: MigrationRequest, earlier: Earlier, signal: Abo
       return undefined;
     });
   };
-  const underway: Underway = {
+  const underway = {
+    isReplaced,
     move: { id: earlier.id, pod, sourceNode: source?.spec.nodeName ?? current?.spec.nodeName ?? '', peer, twinNamespace: twin },
     agentImage,
     home,
     made,
-    remote: undefined,
+    remote: undefined as KubeConnection | undefined,
     source: await attend(source, 'source'),
     target: await attend(target, 'target'),
-    targetNode: undefined,
-    targetSince: undefined,
+    targetNode: undefined as string | undefined,
+    targetSince: undefined as string | undefined,
     touched: { source: source !== undefined, target: false },
   };
   const remote = (await reachDirectly(home, peer, signal)) ?? (source && (await reachThrough(home, peer, source, signal)));

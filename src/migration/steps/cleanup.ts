@@ -30,6 +30,7 @@ export async function cleanup(underway: Underway, remote: KubeConnection): Promi
 
 async function cleanNode(underway: Underway, remote: KubeConnection, role: Role): Promise<string[]> {
   const { move, targetNode } = underway;
+  if (!underway.touched[role]) return [];
   const where = role === 'source' ? `node ${move.sourceNode}` : `node ${targetNode ?? ''} of ${move.peer.virtualNode}`;
   try {
     await cleanByAgent(underway[role]).catch(async (error: unknown) => {

@@ -64,12 +64,12 @@ export async function look({ move, home, remote, policy }: Pick<Cutover, 'move' 
 }
 
 /** The user who creates the new object at home; by this it is known for this migration's, whoever else made one of that name. */
-export function creatorOf({ id }: Move): string {
+export function creatorOf({ id }: Pick<Move, 'id'>): string {
   return `kubectl-migrate-${id}`;
 }
 
 /** Whether an object at home is the one that this migration has made there. */
-export function isReplacement(current: Pod | undefined, move: Move): boolean {
+export function isReplacement(current: Pod | undefined, move: Pick<Move, 'id'>): boolean {
   return current?.metadata.managedFields?.some(({ manager }) => manager === creatorOf(move)) ?? false;
 }
 
