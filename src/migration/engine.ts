@@ -16,6 +16,7 @@ import { startFrozenPart } from './steps/frozen-part.ts';
 import { precopy } from './steps/precopy.ts';
 import { prepare } from './steps/prepare.ts';
 import { standby } from './steps/standby.ts';
+import { Suspension } from './suspension.ts';
 import { TimelineRecorder } from './timeline.ts';
 import type { Underway } from './underway.ts';
 import { requireWithinBudget } from './within-budget.ts';
@@ -38,6 +39,7 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
   const id = randomBytes(4).toString('hex');
   const timeline = new TimelineRecorder(onEvent);
   const runner = new StepRunner(onEvent, timeline, signal);
+  const suspension = new Suspension();
   let underway: Underway | undefined;
   onEvent({ type: 'started', migration: id, pod: request.pod, namespace: request.namespace, to: request.to });
   try {
@@ -89,7 +91,9 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
       timeline: timeline.timeline,
     };
   } catch (error) {
-    throw await settled(error as Error, underway, onEvent);
+    throw await settled(afterSleep(error as Error, suspension), underway, onEvent);
+  } finally {
+    suspension.stop();
   }
 }
 
@@ -116,6 +120,14 @@ function begin(plan: Plan & { readonly id: string }, { connection, agentImage }:
     targetSince: undefined,
     touched: { source: false, target: false },
   };
+}
+
+/** What fails after a long sleep fails because of it, and says so. */
+function afterSleep(error: Error, { seconds }: Suspension): Error {
+  if (seconds === undefined || (error instanceof MigrateError && error.kind !== 'failed')) return error;
+  return new MigrateError('failed', `this command was suspended for ${seconds} s, and nobody waited that long: ${error.message}`, {
+    cause: error,
+  });
 }
 
 /** Undoes what was done, unless it is in doubt who may run, and makes the error that tells how things stand now. */
