@@ -3,14 +3,14 @@ import { finding, type Finding } from './finding.ts';
 
 /**
  * What a LimitRange of a namespace would give to containers that run without it. The pod's object is made anew in both clusters,
- * and is given defaults that its processes have never had: limits under which they may be killed at once. A helper asks for
- * nothing, so what its agent's container has is what the LimitRange gives.
+ * and is given defaults that its processes have never had: limits under which they may be killed at once. The target
+ * helper's containers with the pod's images ask for nothing, so what they have is what the LimitRange gives.
  *
- * @param helper as the cluster has it
+ * @param helper the target helper as the cluster has it
  * @param where the cluster, as the user calls it
  */
 export function limitRangeFindings(pod: Pod, helper: Pod, where: string): Finding[] {
-  const given = helper.spec.containers[0]?.resources;
+  const given = helper.spec.containers.at(-1)?.resources;
   return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap((container) => {
     const missing = (['limits', 'requests'] as const).flatMap((kind) => lacking(container, kind, given?.[kind] ?? {}));
     if (missing.length === 0) return [];

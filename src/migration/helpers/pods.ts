@@ -17,6 +17,12 @@ import { imageAtPeer, type Pins } from './images.ts';
 /** A helper ends by itself after this time, whatever becomes of the CLI. */
 const lifetimeSeconds = 3600;
 
+/**
+ * Liqo cannot tell home of a pod whose class of service is another one at the peer (`status.qosClass: field is immutable`), and
+ * that is what a LimitRange there makes of a pod that asks for nothing.
+ */
+const requests = { cpu: '10m', memory: '16Mi' } as const;
+
 export const agentContainer = 'agent';
 export const agentCommand = ['/agent/bin/node', '--disable-sigusr1', '/agent/agent.mjs'] as const;
 
@@ -110,6 +116,7 @@ function helper({ id, pod }: Move, image: string, role: 'source' | 'target' | 'r
           imagePullPolicy: 'IfNotPresent',
           args: ['serve', role === 'target' ? 'target' : 'source', id, String(deadlineFactor())],
           securityContext: { privileged: true },
+          resources: { requests },
           volumeMounts: [{ name: 'proc', mountPath: '/host/proc' }],
         },
       ],

@@ -66,7 +66,7 @@ export async function prepare(
   underway.targetSince = twin.metadata.creationTimestamp;
   underway.touched.target = true;
   const there = checkedFacts((await target.call('target.inspect', null, 60_000)).facts);
-  const told = await requireFit(home, plan, remote, { inspection, helper: source.pod }, { facts: there, helper: twin }, signal);
+  const told = await requireFit(home, plan, remote, { inspection, helper: targetPod }, { facts: there, helper: twin }, signal);
   requireWithinBudget(plan.pod, plan.report.budget, inspection);
 
   say('joining the agents');
