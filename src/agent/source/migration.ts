@@ -57,7 +57,8 @@ export class SourceMigration {
   #state: SourceState = { at: 'idle' };
   #ref: PodOnNode | undefined;
   #pod: Standstill | undefined;
-  #isClosed = false;
+  /** What held of the pod when the migration was over here: its claim, which would tell, is gone since. */
+  #closedAs: SourceFact | undefined;
   #link: PeerLink | undefined;
   #preparing: Promise<unknown> | undefined;
   #ending: Promise<void> | undefined;
@@ -75,7 +76,7 @@ export class SourceMigration {
 
   /** What holds of the pod now. */
   get fact(): SourceFact {
-    return this.#pod?.fact ?? 'silent';
+    return this.#closedAs ?? this.#pod?.fact ?? 'silent';
   }
 
   /** What the command that froze the pod wanted to be known; null before that. */
@@ -201,6 +202,10 @@ export class SourceMigration {
     // Without a claim nothing is frozen by us: before the freeze the agent died, or the node has been started anew.
     const claimed = await Claim.take(pods, ref.uid, { migration: this.#id, to: '' }, releaseClaim);
     if ('held' in claimed) throw new Error(claimFinding(claimed.held, ref.uid).text);
+    if (this.#closedAs !== undefined) {
+      this.#state = { at: 'idle' };
+      this.#pod = this.#closedAs = undefined;
+    }
     this.#pod ??= await Standstill.of(claimed.mine, ref);
     await this.#on({ type: 'take-over', targetNeverRan });
     await this.#ending;
@@ -229,21 +234,22 @@ export class SourceMigration {
   async close(): Promise<{ refusing: boolean }> {
     this.#link?.close();
     const [pod, uid] = [this.#pod, this.#ref?.uid ?? ''];
-    if (!pod || this.#isClosed) return { refusing: false };
+    if (!pod || this.#closedAs !== undefined) return { refusing: false };
     if (this.fact !== 'committed') await this.abort(new Error('the migration is over'));
     if (this.fact === 'undecided') throw new Error('the pod stands frozen, though it may run');
     const isInUse = (): boolean => this.fact === 'committed' && (!pod.isGone || isPodOnNode(uid));
     for (const deadline = performance.now() + podGoneMs; isInUse(); await delay(50))
       if (performance.now() > deadline) return { refusing: true };
     await lowerFence(uid);
+    // One that was let go goes on as the pod's own life, whatever becomes of it.
+    this.#closedAs = this.fact === 'committed' ? 'committed' : 'runs';
     pod.claim.remove();
-    this.#isClosed = true;
     return { refusing: false };
   }
 
   /** Lets the pod run unless it has committed, when nobody is left to ask. @returns whether fence and claim stay */
   async abandon(reason: string): Promise<{ refusing: boolean }> {
-    if (this.#pod && !this.#isClosed) await this.abort(new Error(reason));
+    if (this.#pod && this.#closedAs === undefined) await this.abort(new Error(reason));
     return await this.close();
   }
 
