@@ -4,20 +4,9 @@ import { Order } from './test/order.ts';
 const reporters = ['default', './test/closing-line.ts'];
 
 /** Those that disturb the whole bed (agents are killed, networks cut, servers stopped), count on its quiet, or load it fully. */
-const alone = [
-  'again',
-  'carried',
-  'daemons',
-  'frozen',
-  'held',
-  'helper-pods',
-  'mishaps',
-  'rolled-back',
-  'slot',
-  'targets',
-  'versions',
-  'bed',
-].map((name) => `test/e2e/${name}.test.ts`);
+const alone = ['carried', 'daemons', 'helper-pods', 'mishaps', 'rolled-back', 'targets', 'bed'].map((name) => `test/e2e/${name}.test.ts`);
+/** What takes long: everything fails at each moment. `npm run test:deaths`. */
+const deaths = ['again', 'frozen', 'held', 'versions'].map((name) => `test/e2e/${name}.test.ts`);
 // The limits are not the product's: a busy machine may take its time.
 const onBed = {
   globalSetup: ['test/e2e/bed-up.ts'],
@@ -28,7 +17,8 @@ const onBed = {
 };
 
 // Three kinds of tests: those of pure parts, while the bed comes up; on the bed those that mind only their own pods, three
-// files at a time, as they mostly wait; then the others, one after the other. test/order.ts has the order within.
+// files at a time, as they mostly wait; then the others, one after the other; and by a
+// command of its own what takes long. test/order.ts has the order within.
 export default defineConfig({
   test: {
     reporters,
@@ -36,8 +26,9 @@ export default defineConfig({
     sequence: { sequencer: Order },
     projects: [
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'], testTimeout: 60_000 } },
-      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: alone, ...onBed } },
+      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: [...alone, ...deaths], ...onBed } },
       { test: { name: 'alone', include: alone, ...onBed, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+      { test: { name: 'deaths', include: deaths, ...onBed, maxWorkers: 1, sequence: { groupOrder: 2 } } },
     ],
   },
 });
