@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect } from 'vitest';
+import { mustIn } from '../../bed/bed.ts';
 import { nodes, type BedNode } from '../../bed/layout.ts';
 import type { Pod } from '../../src/kube/types.ts';
-import { deletePod, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
+import { deletePod, kubectl, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
 import { faultsIn } from '../ticks/one-copy.ts';
 import { holdRestored, killAgent, onNode, withoutPackets } from './faults.ts';
 import { heardTest } from './pod-test.ts';
@@ -34,6 +35,32 @@ async function nodeWhere(script: string, expected: string): Promise<BedNode> {
   if (!found) throw new Error('no node of the peer');
   return found;
 }
+
+/** From a moment after it is made on, no ShadowPod of the peer can be deleted. */
+const keepsShadowPods = {
+  apiVersion: 'v1',
+  kind: 'List',
+  items: [
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: { name: 'shadowpods-stay' },
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: {
+          resourceRules: [{ apiGroups: ['offloading.liqo.io'], apiVersions: ['*'], resources: ['shadowpods'], operations: ['DELETE'] }],
+        },
+        validations: [{ expression: 'false', message: 'ShadowPods stay' }],
+      },
+    },
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata: { name: 'shadowpods-stay' },
+      spec: { policyName: 'shadowpods-stay', validationActions: ['Deny'] },
+    },
+  ],
+};
 
 describe('nothing of the target runs without the commit', () => {
   let original: Pod;
@@ -114,8 +141,10 @@ describe('nothing of the target runs without the commit', () => {
     await running.sees('standby ...');
     const hold = await holdRestored();
     await hold.untilHeld();
-    const finalizers = (value: readonly string[]): string => JSON.stringify({ metadata: { finalizers: value } });
-    await mustKubectl('away', 'patch', 'shadowpod', 'held', '--type=merge', '-p', finalizers(['example.test/stays']));
+    await mustIn(['kubectl', '--context', 'away', 'apply', '-f', '-'], { input: JSON.stringify(keepsShadowPods) });
+    await expect
+      .poll(async () => (await kubectl('away', 'delete', 'shadowpod', 'held', '--dry-run=server')).code, { timeout: 20_000 })
+      .not.toBe(0);
     try {
       running.child.kill('SIGINT');
       await hold.letGo();
@@ -127,8 +156,11 @@ describe('nothing of the target runs without the commit', () => {
       await expect.poll(refused, { timeout: 30_000 }).toContain('kubectl migrate: ');
       expect(faultsIn(ticks.of('held'), { sides: ['home'] })).toEqual([]);
     } finally {
-      await mustKubectl('away', 'patch', 'shadowpod', 'held', '--type=merge', '-p', finalizers([]));
+      await mustIn(['kubectl', '--context', 'away', 'delete', '-f', '-'], { input: JSON.stringify(keepsShadowPods) });
     }
+    await expect
+      .poll(async () => (await kubectl('away', 'delete', 'shadowpod', 'held', '--ignore-not-found')).code, { timeout: 20_000 })
+      .toBe(0);
     await mustKubectl('away', 'wait', '--for=delete', 'pod/held', '--timeout=60s');
     await expectRunsOn(original, ticks);
   });
