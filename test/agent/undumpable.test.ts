@@ -20,7 +20,8 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
-afterAll(() => rmSync(folder, { recursive: true }));
+// A writer that was killed may still come to the end of its last write.
+afterAll(() => rmSync(folder, { recursive: true, maxRetries: 20, retryDelay: 50 }));
 
 function start(...command: readonly string[]): number {
   const child = spawn(command[0] ?? '', command.slice(1), { stdio: 'ignore' });
