@@ -47,7 +47,7 @@ const odd: readonly { what: string; extra: Partial<PodSpec>; reason: RegExp }[] 
   },
   {
     what: 'has a process in the hands of a debugger',
-    extra: beside('sleep 1000 & half trace $!; true'),
+    extra: beside('sleep 1000 & until grep -q sleep /proc/$!/comm; do usleep 1000; done; half trace $!; true'),
     reason: /\(sleep\) is being traced \[KM-TRACED\]/,
   },
   {
