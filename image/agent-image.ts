@@ -1,7 +1,8 @@
 import { build } from 'esbuild';
+import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { requirePackages } from '../build/apt.ts';
 import { cached, contentsOf } from '../build/cache.ts';
 import { debianTree } from '../build/debian-tree.ts';
@@ -43,7 +44,8 @@ export async function buildAgentImage(): Promise<string> {
       await chmod(root, 0o755);
       await mkdir(join(root, 'agent'));
       await writeFile(join(root, 'agent/agent.mjs'), bundle);
-      await writeFile(join(root, 'agent/made-of'), `${basename(base)} ${basename(dirname(wrapper))}\n`);
+      const programs = [wrapper, guard, hostExec, noop, tar, packTree, unpackTree];
+      await writeFile(join(root, 'agent/made-of'), `${await sumOf([join(base, 'layer.tar'), ...programs])}\n`);
       for (const name of ['criu', 'bin']) await mkdir(join(root, toolsPrefix, name), { recursive: true });
       for (const [from, to] of [
         [wrapper, 'agent/wrapper'],
@@ -68,6 +70,13 @@ export async function buildAgentImage(): Promise<string> {
     }
   });
   return join(folder, 'image.tar');
+}
+
+/** SHA-256 of all their bytes: by it a node's programs are told from those of another version, wherever they were built. */
+async function sumOf(files: readonly string[]): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(await readFile(file));
+  return hash.digest('hex');
 }
 
 async function bundleAgent(): Promise<string> {
