@@ -1,6 +1,6 @@
-import { afterAll, describe, expect, vi } from 'vitest';
+import { afterAll, describe, expect } from 'vitest';
 import type { Pod } from '../../src/kube/types.ts';
-import { followLogs, getPod, leftoversInTheEnd, logs, migrate, mustKubectl, startMigration } from './cluster.ts';
+import { followLogs, getPod, leftoversInTheEnd, logs, migrate, startMigration } from './cluster.ts';
 import { breakRestore, holdRestored, killAgent } from './faults.ts';
 import { expectMoved } from './moved.ts';
 import { heardTest } from './pod-test.ts';
@@ -96,19 +96,6 @@ test('a source agent that is killed while the pod stands still does not keep it 
   await running.sees('rolling back');
   await hold.letGo();
   expect((await running.result).code).toBe(1);
-  await expectUntouched(original, ticks);
-});
-
-test('a CLI that is killed leaves the source running, and what it leaves can be found and deleted by its label', async ({ startSeen }) => {
-  const original = await startSeen(heardPod('killed'));
-  const running = await startMigration('killed');
-  await running.sees('standby ...');
-  await vi.waitFor(async () => mustKubectl('away', 'get', 'shadowpod', 'killed'), { timeout: 30_000, interval: 20 });
-  running.child.kill('SIGKILL');
-  await running.result;
-  const ours = ['-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '--wait', '--timeout=90s'];
-  await mustKubectl('away', 'delete', 'shadowpods,secrets', ...ours);
-  await mustKubectl('home', 'delete', 'pods', ...ours);
   await expectUntouched(original, ticks);
 });
 
