@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { nodeNamed, nodes } from '../bed/layout.ts';
 import { fileOfNode } from '../bed/node.ts';
+import { allBelow, textOf } from './look.ts';
 import type { Mark } from './windows.ts';
 
 const lookEveryMs = 4;
@@ -13,8 +13,6 @@ export class Watch {
   readonly #waiting = new Map<Mark, () => void>();
   readonly #timer: NodeJS.Timeout;
   #isOver = false;
-  /** The last line of standard output. */
-  result: unknown;
 
   private constructor(command: ChildProcess, look: () => void) {
     if (command.stdout) createInterface(command.stdout).on('line', (line) => this.#hear(line));
@@ -46,7 +44,6 @@ export class Watch {
 
   #hear(line: string): void {
     const event = JSON.parse(line) as { type?: string; step?: string; stage?: string };
-    this.result = event;
     if (event.type === 'step-started') this.#see(`step ${event.step}` as Mark);
     else if (event.type === 'stage') this.#see(`stage ${event.stage}` as Mark);
     else if (event.type === 'result') this.#see('result');
@@ -66,39 +63,15 @@ export class Watch {
 
 /** Every restored container stands frozen: its freezer is named in the target's own notes. */
 function isAllHeld(root: string, containers: number): boolean {
-  const frozen = filesBelow(`${root}/run/kubectl-migrate/held`)
-    .filter((file) => /\/[0-9a-f]{64}$/.test(file))
+  const frozen = allBelow(`${root}/run/kubectl-migrate/held`)
+    .filter((file) => /\/[0-9a-f]{64}$/.test(file) && !file.includes('/by-id/'))
     .filter((file) => {
-      const [folder = ''] = read(file).split('\n');
-      return folder !== '' && read(`${root}${folder}/freezer.state`).startsWith('FROZEN');
+      const [folder = ''] = textOf(file).split('\n');
+      return folder !== '' && textOf(`${root}${folder}/freezer.state`).startsWith('FROZEN');
     });
   return frozen.length === containers;
 }
 
 function isDecided(root: string, kind: 'pods' | 'held', word: string): boolean {
-  return filesBelow(`${root}/run/kubectl-migrate/${kind}`).some((file) => file.endsWith('/decision') && read(file).includes(word));
-}
-
-/** Two levels deep, which is where both sides have theirs. */
-function filesBelow(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return listed(folder)
-    .filter((name) => name !== 'by-id')
-    .flatMap((name) => listed(`${folder}/${name}`).map((file) => `${folder}/${name}/${file}`));
-}
-
-function listed(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return []; // gone while we looked
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+  return allBelow(`${root}/run/kubectl-migrate/${kind}`).some((file) => file.endsWith('/decision') && textOf(file).includes(word));
 }
