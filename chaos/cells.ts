@@ -15,10 +15,13 @@ const table: Readonly<Record<FaultName, readonly Window[]>> = {
   'command interrupted': windows,
   'command suspended': ['standby', 'frozen', 'restore', 'held'],
   'source agent killed': windows,
-  'source guard killed': ['frozen', 'restore', 'held', 'committed'],
-  'source agent and guard killed': ['frozen', 'restore', 'held', 'committed'],
+  // At the commit the guard ends by itself.
+  'source guard killed': ['frozen', 'restore', 'held'],
+  'source agent and guard killed': ['frozen', 'restore', 'held'],
   'command, source agent and guard killed': ['frozen', 'restore', 'held'],
   'source runc killed': ['frozen'],
+  // Before all of it is at the peer, it would be its death as on any day.
+  'source containers killed': ['held', 'committed'],
   'target agent killed': windows,
   'keepers killed': ['restore', 'held'],
   'target agent and keepers killed': ['held', 'committed'],

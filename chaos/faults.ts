@@ -4,6 +4,7 @@ import { clusters, nodeNamed, type BedNode } from '../bed/layout.ts';
 import { runOnNode } from '../bed/node.ts';
 import { recordedProcesses } from '../bed/processes.ts';
 import { mustKubectl } from '../test/e2e/cluster.ts';
+import { onNode } from '../test/e2e/faults.ts';
 import { away, home } from './places.ts';
 import { signalAll, type NodeProcess } from './processes.ts';
 
@@ -18,9 +19,10 @@ type Fault = (scene: Scene) => Promise<(() => Promise<void>) | undefined>;
 
 export const isAgent = ({ words }: NodeProcess): boolean => words.includes('serve') && words.some((word) => word.endsWith('agent.mjs'));
 const isGuard = ({ program }: NodeProcess): boolean => program.includes('/kubectl-migrate/') && basename(program).startsWith('guard');
-const isWrapper = ({ program }: NodeProcess): boolean => program.includes('/kubectl-migrate/') && basename(program).startsWith('wrapper');
 const isHook = ({ program, words }: NodeProcess): boolean => program.includes('/kubectl-migrate/') && basename(words[0] ?? '') === 'hook';
-const isKeeper = (one: NodeProcess): boolean => isWrapper(one) && !isHook(one);
+/** It is the call that made the container, and still has its words. The runtime that the wrapper covers lies in a folder of ours meanwhile. */
+const isKeeper = ({ program, words }: NodeProcess): boolean =>
+  basename(words[0] ?? '').startsWith('runc') && words.includes('create') && !program.includes('/kubectl-migrate/');
 const isCriu = ({ words }: NodeProcess): boolean => basename(words[0] ?? '') === 'criu';
 const isRunc =
   (verb: string) =>
@@ -46,6 +48,14 @@ function strike(where: readonly BedNode[], victims: readonly ((one: NodeProcess)
 
 function killCommand({ command }: Scene): void {
   if (!command.kill('SIGKILL')) throw new Error('the command had ended');
+}
+
+/** As a kubelet does it whose patience is over. */
+async function killContainers({ pod }: Scene): Promise<undefined> {
+  const found = await mustKubectl('home', 'get', 'pod', pod, '-o', 'jsonpath={.status.containerStatuses[*].containerID}');
+  const ids = found.split(' ').map((id) => id.replace('containerd://', ''));
+  const script = `for one in ${ids.join(' ')}; do runc --root /run/containerd/runc/k8s.io kill $one KILL; done`;
+  for (const node of home) await onNode(node, script);
 }
 
 /** An API server that answers nobody, and goes on where it stood. */
@@ -113,6 +123,7 @@ const faults = {
     return undefined;
   },
   'source runc killed': kill(home, isRunc('checkpoint')),
+  'source containers killed': killContainers,
   'target agent killed': kill(away, isAgent),
   'keepers killed': kill(away, isKeeper),
   'target agent and keepers killed': kill(away, isAgent, isKeeper),

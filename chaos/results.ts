@@ -3,16 +3,22 @@ import { join } from 'node:path';
 import { cacheRoot } from '../build/cache.ts';
 import { must } from '../build/run.ts';
 import type { Outcome } from './cell.ts';
+import type { ControlOutcome } from './controls.ts';
+
+interface Kept {
+  readonly cells: Readonly<Record<string, Outcome>>;
+  readonly controls: Readonly<Record<string, ControlOutcome>>;
+}
 
 /** The outcomes of one commit, which a run that was ended goes on with. A tree with changes of its own has no commit. */
 export class Results {
   readonly #file: string | undefined;
-  readonly #outcomes: Map<string, Outcome>;
+  #kept: Kept;
 
   private constructor(file: string | undefined) {
     this.#file = file;
-    const known = file !== undefined && existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Outcome[]) : [];
-    this.#outcomes = new Map(known.map((one) => [one.cell, one]));
+    const isThere = file !== undefined && existsSync(file);
+    this.#kept = isThere ? (JSON.parse(readFileSync(file, 'utf8')) as Kept) : { cells: {}, controls: {} };
   }
 
   static async ofCommit(): Promise<Results> {
@@ -23,14 +29,29 @@ export class Results {
     return new Results(join(cacheRoot, 'chaos', `${commit}.json`));
   }
 
-  of(cell: string): Outcome | undefined {
-    return this.#outcomes.get(cell);
+  /** One that was run well. */
+  goodCell(name: string): Outcome | undefined {
+    const known = this.#kept.cells[name];
+    return known?.verdict === 'good' ? known : undefined;
   }
 
-  add(outcome: Outcome): void {
-    this.#outcomes.set(outcome.cell, outcome);
+  redControl(name: string): ControlOutcome | undefined {
+    const known = this.#kept.controls[name];
+    return known?.isRed ? known : undefined;
+  }
+
+  addCell(outcome: Outcome): void {
+    this.#keep({ ...this.#kept, cells: { ...this.#kept.cells, [outcome.cell]: outcome } });
+  }
+
+  addControl(outcome: ControlOutcome): void {
+    this.#keep({ ...this.#kept, controls: { ...this.#kept.controls, [outcome.control]: outcome } });
+  }
+
+  #keep(kept: Kept): void {
+    this.#kept = kept;
     if (this.#file === undefined) return;
-    writeFileSync(`${this.#file}.draft`, JSON.stringify([...this.#outcomes.values()], undefined, 1));
+    writeFileSync(`${this.#file}.draft`, JSON.stringify(kept, undefined, 1));
     renameSync(`${this.#file}.draft`, this.#file);
   }
 }

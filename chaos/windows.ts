@@ -44,7 +44,8 @@ function isTold(mark: Mark): boolean {
 
 /**
  * Why a fault does not count as put into that window; undefined when it does. What a command tells is heard a moment after
- * it was: such an end must be heard well after the fault.
+ * it was: such an end must be heard well after the fault. Of an end that is seen on a node itself the order tells enough: whoever
+ * would bring it about is suspended until the fault has been carried out (open.ts).
  *
  * @param fault when it was begun and when it had been carried out
  * @param lagMs how late what is told can be heard
@@ -59,6 +60,7 @@ export function whyMissed(
   const beginMs = seen.get(from);
   if (beginMs === undefined) return `"${from}" was never seen`;
   if (fault.fromMs < beginMs) return `the fault came ${(beginMs - fault.fromMs).toFixed(0)} ms before "${from}"`;
-  const early = marks.slice(marks.indexOf(to)).find((mark) => (seen.get(mark) ?? Infinity) - (isTold(mark) ? lagMs : 0) < fault.toMs);
+  const lag = isTold(to) ? lagMs : 0;
+  const early = marks.slice(marks.indexOf(to)).find((mark) => (seen.get(mark) ?? Infinity) - lag < fault.toMs);
   return early === undefined ? undefined : `"${early}" was seen ${((seen.get(early) ?? 0) - fault.toMs).toFixed(0)} ms after the fault`;
 }
