@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { buildNative } from '../../native/build.ts';
 import { criuConfig, sharedFlags } from '../../src/agent/criu/options.ts';
 import type { RunResult } from '../../build/run.ts';
-import { remove, rootfs, startContainer } from '../criu/container.ts';
+import { remove, rootfs, startMounted } from '../criu/container.ts';
 import { startMachine, work, type Machine } from '../criu/machine.ts';
 
 const claim = `${work}/pods/uid/1`;
@@ -22,8 +22,18 @@ beforeAll(async () => {
   await copyFile((await buildNative()).guard, machine.path(program));
 }, 600_000);
 
+/** Mounts that others lie on, as /dev is in a kubelet's containers; many, so that CRIU is busy with them for long. */
+const covered = Array.from({ length: 30 }, (_, index) => `/tmpfs${index}`);
+
 beforeEach(async () => {
-  await startContainer(machine, 'stepper', '/steps', '3', '3');
+  await startMounted(
+    machine,
+    covered.flatMap((mount) => [mount, `${mount}/below`]),
+    'stepper',
+    '/steps',
+    '3',
+    '3',
+  );
   id = (await must('runc', 'list', '-q')).trim();
   const pid = /"init_process_pid":(\d+)/.exec(await must('cat', `/run/runc/${id}/state.json`))?.[1] ?? '';
   cgroup = `/sys/fs/cgroup/freezer${/:freezer:(.*)/.exec(await must('cat', `/proc/${pid}/cgroup`))?.[1]}`;
@@ -97,6 +107,22 @@ test.each(Array.from({ length: 12 }, (_, round) => round * 12))(
   },
   60_000,
 );
+
+test('a genuine dump that is ended while CRIU works in the container does not freeze it again at its end', async () => {
+  for (let round = 0; round < 5; round++) {
+    await freeze();
+    const dumping = dump();
+    const isElsewhere = (pid: number): boolean => readlinkSync(machine.path(`/proc/${pid}/cwd`)) === '/';
+    const isInside = (): boolean => machine.processes().some(({ name, pid }) => name === 'criu' && isElsewhere(pid));
+    await expect.poll(isInside, { interval: 0, timeout: 10_000 }).toBe(true);
+    const { code, stdout } = await machine.run([program, 'thaw', claim, staging]);
+    expect([code, stdout]).toEqual([0, 'thawed\n']);
+    expect(await must('sh', '-c', 'pgrep -x criu || true')).toBe('');
+    await dumping;
+    await untilAllRun();
+    rmSync(machine.path(`${claim}/decision`));
+  }
+}, 60_000);
 
 test('CRIU that waits for a stopped process in the freezer is let go by the thaw', async () => {
   const [, stopped] = readFileSync(`${cgroup}/cgroup.procs`, 'utf8').split('\n');

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -223,7 +223,7 @@ test('a guard of a claim that was replaced thaws nothing of the new one', async 
 
 describe('a dump under way', () => {
   /** Programs under the names of those that make a dump: what is to be seen is who gets a signal, and who is waited for. */
-  async function dumps(claim: Claim, criuSeconds: number): Promise<{ runc: number; criu: number; killed: () => string }> {
+  async function dumps(claim: Claim, criuSeconds: number, goElsewhere = ''): Promise<{ runc: number; criu: number; killed: () => string }> {
     const bin = join(claim.staging, 'bin');
     const work = join(claim.staging, 'source-main', 'work');
     mkdirSync(bin);
@@ -231,7 +231,7 @@ describe('a dump under way', () => {
     const log = join(claim.staging, 'log');
     writeFileSync(
       join(bin, 'criu'),
-      `#!/bin/sh\ncd ${work}\ntrap 'echo criu TERM >> ${log}' TERM\necho $$ > ${claim.staging}/criu\ntail --pid=$2 -f /dev/null\nsleep ${criuSeconds}\necho criu ended >> ${log}\n`,
+      `#!/bin/sh\ncd ${work}\ntrap 'echo criu TERM >> ${log}' TERM\n${goElsewhere}\necho $$ > ${claim.staging}/criu\ntail --pid=$2 -f /dev/null\nsleep ${criuSeconds}\necho criu ended >> ${log}\n`,
     );
     writeFileSync(
       join(bin, 'runc'),
@@ -244,12 +244,16 @@ describe('a dump under way', () => {
     return { runc: pidIn('runc'), criu: pidIn('criu'), killed: () => readFileSync(log, 'utf8') };
   }
 
-  test('ends by the death of runc alone, and CRIU is waited for', async () => {
+  test.each([
+    ['', ''],
+    // For a mount that others lie on CRIU enters the container, where its working folder is another; its log stays open.
+    [', wherever it looks just now', 'exec 5> dump.log; cd /'],
+  ])('ends by the death of runc alone, and CRIU is waited for%s', async (_, goElsewhere) => {
     const one = await count(1);
     const claim = new Claim(bench);
     claim.freeze(one);
     await one.untilFrozen();
-    const { runc, killed } = await dumps(claim, 0.7);
+    const { runc, killed } = await dumps(claim, 0.7, goElsewhere);
     const before = one.steps();
     const guard = new Guard(bench, 'thaw', claim.folder, claim.staging);
     await vi.waitFor(() => expect(() => process.kill(runc, 0)).toThrow(), { timeout: 5000 });
@@ -273,6 +277,22 @@ describe('a dump under way', () => {
     expect(performance.now() - begin).toBeGreaterThan(1500);
     expect(await guard.ended).toEqual({ code: 0, said: ['thawed'] });
     expect(killed()).toBe('criu ended\n');
+  });
+
+  test('that has ended in between, and given the freezer back as it found it, is made up for', async () => {
+    const [one, blocked] = [await count(1), await startBlocked()];
+    const claim = new Claim(bench);
+    claim.freeze(one);
+    await one.untilFrozen();
+    // For this one's sake the guard looks a second time only after a while.
+    claim.write('signals', `${blocked.pid} ${blocked.pid} 0000000000000200 0 0\n`);
+    const guard = new Guard(bench, 'thaw', claim.folder, claim.staging);
+    while (readFileSync(join(one.cgroup, 'freezer.state'), 'utf8') !== 'THAWED\n');
+    await delay(5);
+    one.freeze();
+    expect(await guard.ended).toEqual({ code: 0, said: ['thawed'] });
+    await one.requireRunning();
+    blocked.kill('SIGKILL');
   });
 
   test('is none of those who only work in its folder', async () => {
@@ -318,12 +338,17 @@ describe('a dump under way', () => {
   });
 });
 
-test('a thread that a killed CRIU left with all signals blocked gets its own mask back', async () => {
+/** A program as a killed CRIU can leave it. */
+async function startBlocked(): Promise<ChildProcess> {
   const program = join(bench.folder, 'blocked');
-  await must(['gcc', '-O1', '-std=c11', '-D_GNU_SOURCE', '-o', program, join(import.meta.dirname, 'blocked.c')]);
-  const one = await count(1);
+  if (!existsSync(program)) await must(['gcc', '-O1', '-std=c11', '-D_GNU_SOURCE', '-o', program, join(import.meta.dirname, 'blocked.c')]);
   const child = spawn(program, { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
+  return child;
+}
+
+test('a thread that a killed CRIU left with all signals blocked gets its own mask back', async () => {
+  const [one, child] = [await count(1), await startBlocked()];
   const pid = child.pid ?? 0;
   const claim = new Claim(bench);
   claim.freeze(one);
