@@ -8,18 +8,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// The path alone proves nothing: a container can have a folder of the same name.
-static int works_in(pid_t pid, const char *staging) {
-  char link[64], path[4096];
+// Whether a link of /proc leads into the folder. The path alone proves nothing: a container can have a folder of the same name.
+static int leads_into(const char *link, const char *staging) {
+  char path[4096];
   struct stat there, named;
   size_t length = strlen(staging);
-  snprintf(link, sizeof link, "/proc/%d/cwd", (int)pid);
   ssize_t size = readlink(link, path, sizeof path - 1);
   if (size < (ssize_t)length)
     return 0;
   path[size] = 0;
   return !strncmp(path, staging, length) && (!path[length] || path[length] == '/') && !stat(link, &there) && !stat(path, &named) &&
          there.st_dev == named.st_dev && there.st_ino == named.st_ino;
+}
+
+static int works_in(pid_t pid, const char *staging) {
+  char link[64];
+  snprintf(link, sizeof link, "/proc/%d/cwd", (int)pid);
+  return leads_into(link, staging);
+}
+
+static int has_open_in(pid_t pid, const char *staging) {
+  char folder[64], link[384];
+  int is_found = 0;
+  snprintf(folder, sizeof folder, "/proc/%d/fd", (int)pid);
+  DIR *files = opendir(folder);
+  for (struct dirent *one; files && !is_found && (one = readdir(files));) {
+    snprintf(link, sizeof link, "%s/%s", folder, one->d_name);
+    is_found = isdigit((unsigned char)one->d_name[0]) && leads_into(link, staging);
+  }
+  if (files)
+    closedir(files);
+  return is_found;
 }
 
 static size_t read_of(pid_t pid, const char *file, char *text, size_t room) {
@@ -55,12 +74,13 @@ int end_dumps(const char *staging) {
   DIR *proc = opendir("/proc");
   for (struct dirent *one; proc && (one = readdir(proc));) {
     pid_t pid = isdigit((unsigned char)one->d_name[0]) ? (pid_t)atoi(one->d_name) : 0;
-    if (pid <= 1 || pid == getpid() || !works_in(pid, staging))
+    if (pid <= 1 || pid == getpid())
       continue;
-    int is_to_end = is_runc(pid);
+    int is_to_end = works_in(pid, staging) && is_runc(pid);
     if (is_to_end)
       kill(pid, SIGKILL);
-    count += is_to_end || is_criu(pid);
+    // In the order of CRIU's doing: it has its log open before it first enters a container, which gives it another working folder.
+    count += is_to_end || (is_criu(pid) && (works_in(pid, staging) || has_open_in(pid, staging)));
   }
   if (proc)
     closedir(proc);

@@ -145,6 +145,9 @@ static void until_no_dump(void) {
   }
 }
 
+// What we have thawed is wanted frozen again, by its own cgroup.
+static int is_refrozen(const struct frozen *one) { return freezer_is_thawed(one->folder) == 0; }
+
 static int end_freeze(void) {
   int decision = take_abort();
   if (decision < 0) {
@@ -161,7 +164,8 @@ static int end_freeze(void) {
     find_blocked(claim);
     failed = thaw_all();
     unblock();
-  } while (end_dumps(staging)); // one that was just being started
+    // One that was just being started; and one that found all frozen, and came to its end since the thaw.
+  } while (end_dumps(staging) || (!failed && each_frozen(is_refrozen)));
   if (failed)
     return 1;
   say("thawed");

@@ -8,8 +8,8 @@ struct frozen {
   char name[256], folder[4096];
 };
 
-// dumps.c. A process belongs to a migration's dumps when it works in the migration's staging folder, proved by the folder's inode:
-// its name and its command line are what anybody may choose.
+// dumps.c. A process belongs to a migration's dumps when it works in the migration's staging folder or, as CRIU does while it is in a
+// container's mount namespace, has a file in there open; proved by inodes: name and command line are what anybody may choose.
 
 // SIGKILL to every runc that dumps; CRIU then finds nobody to answer to, cures its tasks and ends. Never to CRIU: killed, it can
 // take the program with it. @returns how many of both there still were
