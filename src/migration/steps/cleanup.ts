@@ -5,6 +5,7 @@ import type { Role } from '../../protocol/agent-calls.ts';
 import type { AgentSession } from '../helpers/session.ts';
 import { cleanTargetNode } from '../helpers/on-target-node.ts';
 import { replaceSource } from '../helpers/replace-source.ts';
+import { podOnNode } from '../pod-on-node.ts';
 import type { Underway } from '../underway.ts';
 
 /**
@@ -35,7 +36,7 @@ async function cleanNode(underway: Underway, remote: KubeConnection, role: Role)
   try {
     await cleanByAgent(underway[role]).catch(async (error: unknown) => {
       if (error instanceof StillRefused) throw error;
-      if (role === 'source') return await cleanByAgent(await replaceSource(underway));
+      if (role === 'source') return await cleanByAgent(await successor(underway));
       if (targetNode === undefined) throw error;
       return await cleanTargetNode(remote, underway, targetNode, 'moved');
     });
@@ -45,6 +46,13 @@ async function cleanNode(underway: Underway, remote: KubeConnection, role: Role)
   } finally {
     underway[role]?.close();
   }
+}
+
+/** It has to be told whose the pod is: an agent without the claim takes neither that nor the fence away. */
+async function successor(underway: Underway): Promise<AgentSession> {
+  const session = await replaceSource(underway);
+  await session.call('source.takeover', { ...podOnNode(underway.move.pod), targetNeverRan: false }, 130_000);
+  return session;
 }
 
 const refusingMs = 30_000;
