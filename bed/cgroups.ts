@@ -35,6 +35,11 @@ export function mountedControllers(): string[] {
   return legacyControllers.filter((one) => existsSync(join(root, one)));
 }
 
+/** The folders of all cgroups that a node has now, in each hierarchy. */
+export function cgroupFoldersOf(node: BedNode): string[] {
+  return cgroupsOf(node).flatMap(folders);
+}
+
 /** All processes in cgroups of any node of the bed, also of one whose state is lost. */
 export function cgroupMembers(): number[] {
   return ownRoots().flatMap((folder) => folders(folder).flatMap((one) => pidsIn(one)));

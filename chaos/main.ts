@@ -1,19 +1,20 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { up } from '../bed/bed.ts';
+import { must } from '../build/run.ts';
 import type { Outcome } from './cell.ts';
 import { chosenCells } from './cells.ts';
 import { controls, runControl, type ControlOutcome } from './controls.ts';
 import { Results } from './results.ts';
 import { lineOf, runCells } from './run.ts';
-import { controlTable, outcomeTable } from './table.ts';
+import { controlTable, failuresPage, outcomeTable } from './table.ts';
 
 const usage = `usage: npm run chaos -- [--cells PATTERN]... [--controls] [--again] [--table FILE]
 
   --cells PATTERN   only those of this name, FAULT@WINDOW, in which * stands for anything
   --controls        only the controls: builds in which something is missing, and in which cells must turn bad
   --again           also what this commit has run well already
-  --table FILE      write the table there, as docs/ shows it
+  --table FILE      write the page there that docs/ shows
 `;
 
 const { values } = parseArgs({
@@ -33,9 +34,11 @@ async function main(): Promise<number> {
   await bedUp();
   const outcomes = await runCells(wanted, { isAgain: values.again, onOutcome: (one) => void process.stderr.write(lineOf(one)) });
   const controlled = values.controls || values.cells.length === 0 ? await runControls() : [];
-  const table = `${outcomeTable(outcomes)}${controlled.length > 0 ? `\n${controlTable(controlled)}` : ''}`;
-  process.stdout.write(table);
-  if (values.table !== undefined) await writeFile(values.table, table);
+  process.stdout.write(`${outcomeTable(outcomes)}\n${controlTable(controlled)}`);
+  if (values.table !== undefined) {
+    const commit = (await must(['git', 'rev-parse', 'HEAD'])).trim();
+    await writeFile(values.table, failuresPage(commit, outcomes, controlled));
+  }
   const count = (verdict: Outcome['verdict']): number => outcomes.filter((one) => one.verdict === verdict).length;
   const blind = controlled.filter(({ isRed }) => !isRed).length;
   if (controlled.length > 0) process.stdout.write(`${controlled.length - blind} controls red, ${blind} not\n`);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheRoot } from '../build/cache.ts';
@@ -9,6 +10,9 @@ interface Kept {
   readonly cells: Readonly<Record<string, Outcome>>;
   readonly controls: Readonly<Record<string, ControlOutcome>>;
 }
+
+/** What an outcome depends on: a commit that changes none of it has the outcomes of the one before. */
+const matters = ['src', 'native', 'criu', 'image', 'build', 'bed', 'chaos', 'test/workloads', 'package-lock.json'];
 
 /** The outcomes of one commit, which a run that was ended goes on with. A tree with changes of its own has no commit. */
 export class Results {
@@ -24,9 +28,10 @@ export class Results {
   static async ofCommit(): Promise<Results> {
     const isChanged = (await must(['git', 'status', '--porcelain', '--untracked-files=no'])).trim() !== '';
     if (isChanged) return new Results(undefined);
-    const commit = (await must(['git', 'rev-parse', 'HEAD'])).trim();
+    const trees = await must(['git', 'ls-tree', 'HEAD', ...matters]);
+    const key = createHash('sha256').update(trees).digest('hex').slice(0, 16);
     mkdirSync(join(cacheRoot, 'chaos'), { recursive: true });
-    return new Results(join(cacheRoot, 'chaos', `${commit}.json`));
+    return new Results(join(cacheRoot, 'chaos', `${key}.json`));
   }
 
   /** One that was run well. */
