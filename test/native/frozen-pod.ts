@@ -6,19 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import { must } from '../../build/run.ts';
+import { strictFlags } from './strict.ts';
 
 const native = join(import.meta.dirname, '../../native');
-const sanitized = [
-  '-std=c11',
-  '-D_GNU_SOURCE',
-  '-O1',
-  '-g',
-  '-fsanitize=address,undefined',
-  '-fno-sanitize-recover',
-  '-Wall',
-  '-Wextra',
-  '-Werror',
-];
 
 /** Where this machine has freezers: version 1's hierarchy, and version 2's, which can be mounted beside it. */
 export type Version = 1 | 2;
@@ -36,7 +26,7 @@ export async function makeBench(guardSources: readonly string[]): Promise<Bench>
   const folder = await mkdtemp(join(tmpdir(), 'guard-'));
   const sources = guardSources.map((name) => join(native, name));
   await Promise.all([
-    must(['gcc', ...sanitized, `-DNODE_DIR="${join(folder, 'node')}"`, '-o', join(folder, 'guard'), ...sources]),
+    must(['gcc', ...strictFlags, `-DNODE_DIR="${join(folder, 'node')}"`, '-o', join(folder, 'guard'), ...sources]),
     must([
       'gcc',
       '-O2',

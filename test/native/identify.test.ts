@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { must } from '../../build/run.ts';
+import { strictFlags } from './strict.ts';
 
 const native = join(import.meta.dirname, '../../native');
 let folder = '';
@@ -12,19 +13,7 @@ let program = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wrapper-identify-'));
   program = join(folder, 'selftest');
-  // Any read or write outside of bounds, and anything undefined, ends the program with an error.
-  const flags = [
-    '-std=c11',
-    '-D_GNU_SOURCE',
-    '-g',
-    '-O1',
-    '-Wall',
-    '-Wextra',
-    '-Werror',
-    '-fsanitize=address,undefined',
-    '-fno-sanitize-recover=all',
-  ];
-  await must(['gcc', ...flags, '-o', program, join(native, 'identify.c'), join(native, 'selftest.c')]);
+  await must(['gcc', ...strictFlags, '-o', program, join(native, 'identify.c'), join(native, 'selftest.c')]);
 }, 60_000);
 
 afterAll(async () => rm(folder, { recursive: true, force: true }));

@@ -8,25 +8,15 @@ import { must } from '../../build/run.ts';
 import { packSources } from '../../native/build.ts';
 import { packCommand, TreePacker, type Piece } from '../../src/agent/files/packer.ts';
 import type { Tree } from '../../src/agent/files/tree.ts';
+import { strictFlags } from './strict.ts';
 
 const native = join(import.meta.dirname, '../../native');
-const flags = [
-  '-std=c11',
-  '-D_GNU_SOURCE',
-  '-g',
-  '-O1',
-  '-Wall',
-  '-Wextra',
-  '-Werror',
-  '-fsanitize=address,undefined',
-  '-fno-sanitize-recover',
-];
 
 /** Both programs as nodes get them but for the sanitizers, without their jail, in a folder of the test. */
 export async function buildTreePrograms(): Promise<Programs> {
   const folder = await mkdtemp(join(tmpdir(), 'trees-'));
-  await must(['gcc', ...flags, '-o', join(folder, 'pack-tree'), ...packSources], { cwd: native });
-  await must(['gcc', ...flags, '-o', join(folder, 'unpack-tree'), 'unpack-tree.c'], { cwd: native });
+  await must(['gcc', ...strictFlags, '-o', join(folder, 'pack-tree'), ...packSources], { cwd: native });
+  await must(['gcc', ...strictFlags, '-o', join(folder, 'unpack-tree'), 'unpack-tree.c'], { cwd: native });
   await must(['gcc', '-O0', '-o', join(folder, 'mapper'), join(import.meta.dirname, 'mapper.c')]);
   return new Programs(folder);
 }

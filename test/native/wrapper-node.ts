@@ -7,20 +7,9 @@ import { join } from 'node:path';
 import { cached, contentsOf } from '../../build/cache.ts';
 import { must, type RunResult } from '../../build/run.ts';
 import { folderFlags, wrapperSources } from '../../native/build.ts';
+import { strictFlags } from './strict.ts';
 
 const native = join(import.meta.dirname, '../../native');
-/** Any read or write outside of bounds, and anything undefined, ends the program with an error. */
-export const strictFlags = [
-  '-std=c11',
-  '-D_GNU_SOURCE',
-  '-g',
-  '-O1',
-  '-Wall',
-  '-Wextra',
-  '-Werror',
-  '-fsanitize=address,undefined',
-  '-fno-sanitize-recover=all',
-];
 
 /** What stands for the runtime behind the wrapper: it writes down what it was called with. */
 const recorder = `#!/bin/sh

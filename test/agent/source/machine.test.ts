@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { next, type SourceEffect, type SourceEvent, type SourceState } from '../../../src/agent/source/machine.ts';
 import { settle, sourceFacts } from '../../../src/protocol/settle.ts';
+import { playThrough } from '../play.ts';
 
 const idle = { at: 'idle' } as SourceState;
 const sent: SourceEvent = { type: 'sent', source: 'undecided' };
@@ -24,14 +25,7 @@ const story: readonly SourceEvent[] = [
 ];
 
 function play(events: readonly SourceEvent[], from = idle): { state: SourceState; effects: SourceEffect[] } {
-  const effects: SourceEffect[] = [];
-  let state = from;
-  for (const event of events) {
-    const step = next(state, event);
-    state = step.state;
-    effects.push(...step.effects);
-  }
-  return { state, effects };
+  return playThrough(next, events, from);
 }
 
 /** The state after the first events of the story. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { factOf, next } from '../../../src/agent/target/machine.ts';
 import { barriers, type Effect, type TargetEvent, type TargetState } from '../../../src/agent/target/states.ts';
+import { playThrough } from '../play.ts';
 
 const idle: TargetState = { at: 'idle', isPrecopied: false };
 const awaited: TargetEvent = { type: 'await', containers: ['a', 'b'], initContainers: ['init'] };
@@ -48,14 +49,7 @@ const story: readonly TargetEvent[] = [
 ];
 
 function play(events: readonly TargetEvent[], from: TargetState = idle): { state: TargetState; effects: Effect[] } {
-  const effects: Effect[] = [];
-  let state = from;
-  for (const event of events) {
-    const step = next(state, event);
-    state = step.state;
-    effects.push(...step.effects);
-  }
-  return { state, effects };
+  return playThrough(next, events, from);
 }
 
 /** The state right before the first event of that type (of that container). */
