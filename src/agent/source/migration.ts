@@ -1,6 +1,4 @@
-import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import pLimit from 'p-limit';
 import type { CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
 import type { SourceFact } from '../../protocol/settle.ts';
 import { timed, type EventSink } from '../clock.ts';
@@ -11,7 +9,7 @@ import { isPodOnNode, linkKubeletPods } from '../node/kubelet-pods.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { Claim } from './claim.ts';
-import { prepareDump, type Dump } from './dump.ts';
+import { prepareDump } from './dump.ts';
 import { lowerFence } from './fence.ts';
 import { killFrozen, type FreezeEnd } from './guard.ts';
 import { inspect } from './inspect.ts';
@@ -20,8 +18,9 @@ import { next, type SourceEffect, type SourceEvent, type SourceState } from './m
 import { PodFiles } from './pod-files.ts';
 import { findPod, type SourcePod } from './pod.ts';
 import { emitBytes, emitStages } from './progress.ts';
-import { sendImages, type RunningDump } from './send-images.ts';
+import { sendImages } from './send-images.ts';
 import { Standstill } from './standstill.ts';
+import { startDumps } from './start-dumps.ts';
 import { TargetProgress } from './target-progress.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -152,7 +151,7 @@ export class SourceMigration {
       reached('frozen');
 
       const { trees } = await this.#look();
-      const running = this.#startDumps(dumps);
+      const running = startDumps(dumps, this.#emit, () => this.#requireWanted());
       const filesSent = timed(this.#emit, 'send-files', undefined, async () => this.#files.sendLast(link, trees, pod.containers));
       await this.#target.unlessItFails(Promise.all([filesSent, sendImages(link, running, filesSent, this.#emit)]));
       await this.#advance({ type: 'sent', source: standstill.fact });
@@ -308,19 +307,6 @@ export class SourceMigration {
         async (error: unknown) => report('failure', (error as Error).message),
       )
       .catch((error: unknown) => this.#emit({ type: 'log', message: `the source guard ended oddly: ${(error as Error).message}` }));
-  }
-
-  /** In order, as many at once as there are processors: the first one is complete early, and its restore can begin. */
-  #startDumps(dumps: readonly Dump[]): RunningDump[] {
-    const limit = pLimit(availableParallelism());
-    const start = async (dump: Dump): Promise<void> => {
-      this.#requireWanted();
-      await dump.run();
-    };
-    return dumps.map((dump) => ({
-      ...dump,
-      finished: limit(async () => timed(this.#emit, 'dump', dump.container, async () => start(dump))),
-    }));
   }
 
   /** An abort can come at any moment, also between two steps of a checkpoint that has begun. */
