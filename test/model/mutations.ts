@@ -137,6 +137,7 @@ export const mutations: readonly Mutation[] = [
 const sourceNode = 'test/model/source-node.ts';
 const sourceAgent = 'test/model/source-agent.ts';
 const targetNode = 'test/model/target-node.ts';
+const targetAgent = 'test/model/target-agent.ts';
 
 /** Rules of the world, which the programs on the nodes keep; each names where. */
 export const rules: readonly Mutation[] = [
@@ -169,6 +170,12 @@ export const rules: readonly Mutation[] = [
     file: targetNode,
     line: "move('finds the lease over, and decides', (one) => void (one.decision = 'kill')",
     becomes: "move('finds the lease over, and decides', (one) => void (one.decision = 'go')",
+  },
+  {
+    name: 'who finds that the pod is to run takes it for carried out (src/agent/target/hold.ts)',
+    file: targetAgent,
+    line: "letGo(node);\n  return isAnyLeft(node) ? 'runs' : 'ended';",
+    becomes: "return isAnyLeft(node) ? 'runs' : 'ended';",
   },
   {
     name: 'the runtime wrapper ends what has to run without asking for the decision (native/held.c)',

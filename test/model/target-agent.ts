@@ -2,25 +2,35 @@ import { barriers, type Barrier } from '../../src/agent/target/states.ts';
 import type { TargetFact } from '../../src/protocol/settle.ts';
 import { feedFromSource, feedTarget, isHeld, performTarget } from './agents.ts';
 import type { Machines } from './machines.ts';
-import { endByRuntime, isAnyLeft, letGo } from './target-node.ts';
+import { endByRuntime, isAnyLeft, killKeeper, letGo } from './target-node.ts';
 import type { Container, Move, TargetNode, ToTarget, World } from './world.ts';
 
 /** What the agent on the target's node does next, and what it hears (src/agent/target/{target,containers,source-link}.ts). */
 export function targetAgentMoves(world: World, machines: Machines): Move[] {
   const { target } = world;
   if (!target.isAlive) return [];
-  const die: Move = { name: 'the target agent is killed', kind: 'mishap', step: killTarget };
+  const die: Move[] = [{ name: 'the target agent is killed', kind: 'mishap', step: killTarget }];
+  // By whoever ends all that is ours on a node: nobody is left then who carries out what is decided.
+  if (world.node.containers.some(({ keeper }) => keeper === 'alive'))
+    die.push({
+      name: 'the target agent is killed, and all keepers with it',
+      kind: 'mishap',
+      step: (one) => {
+        killTarget(one);
+        one.node.containers.forEach(killKeeper);
+      },
+    });
   const [effect] = target.todo;
   if (effect)
     return [
-      die,
+      ...die,
       {
         name: `the target agent: ${effect.do}`,
         kind: effect.do === 'commit' ? 'free' : 'at once',
         step: (one) => performTarget(one, machines),
       },
     ];
-  return [die, ...linkMoves(world, machines), ...containerMoves(world, machines), ...ownMoves(world, machines)];
+  return [...die, ...linkMoves(world, machines), ...containerMoves(world, machines), ...ownMoves(world, machines)];
 }
 
 function killTarget({ target, link, node }: World): void {

@@ -15,6 +15,13 @@ function killAll({ containers }: TargetNode): void {
   for (const one of containers) kill(one);
 }
 
+/** What is being restored dies with its keeper; what is held stands. */
+export function killKeeper(container: Container): void {
+  if (container.keeper !== 'alive') return;
+  if (container.runc === 'works') kill(container);
+  container.keeper = 'dead';
+}
+
 export function letGo(node: TargetNode): void {
   node.hasRun = true;
   for (const one of node.containers) if (one.copy === 'frozen') one.copy = 'runs';
@@ -48,17 +55,7 @@ function keeperMoves({ node, target }: World, { name, keeper, copy, runc }: Cont
     kind,
     step: (one) => step(one.node, one.node.containers[index] as Container),
   });
-  const moves = [
-    move(
-      'is killed',
-      (_node, own) => {
-        // What is being restored dies with it; what is held stands.
-        if (own.runc === 'works') kill(own);
-        own.keeper = 'dead';
-      },
-      'mishap',
-    ),
-  ];
+  const moves = [move('is killed', (_node, own) => killKeeper(own), 'mishap')];
   if (node.decision === 'kill')
     moves.push(
       move('ends all', (one, own) => {
