@@ -62,6 +62,11 @@ export class HeldFiles {
     return this.#read(plainSegment(id, 'container id'))?.split('\n')[0];
   }
 
+  /** The same of the pod, which all its containers are in. */
+  folderOfPod(): string | undefined {
+    return this.#read('pod');
+  }
+
   /** Whether the runtime was asked to stop that container. */
   wasStopped(id: string): boolean {
     return this.#read(`${id}.killed`) !== undefined;

@@ -96,6 +96,37 @@ export function letGo(pod: string): void {
   if (isFrozen(pod)) throw new Error(`the cgroup of the pod does not thaw: ${pod}`);
 }
 
+/** How long what was thawed may take to stand no more. */
+const thawDeadlineMs = 2_000;
+
+/**
+ * Carries out the decision `go`, as whoever finds it must: agent and keepers may all have died between that and the thaw, and then
+ * nobody else ever lets the pod run. What runs already is not touched by it, and what is gone keeps none of its siblings.
+ *
+ * @returns whether nothing of the pod stands any more; false when that cannot be told
+ */
+export async function carryOutGo(files: HeldFiles): Promise<boolean> {
+  // The pod's last: when it was frozen over its containers, one write lets all of them run.
+  const folders = [...files.begun().map((id) => files.folderOf(id)), files.folderOfPod()];
+  const known = folders.filter((folder) => folder?.startsWith('/sys/fs/cgroup/') === true) as string[];
+  for (const deadline = performance.now() + thawDeadlineMs; ; await delay(5)) {
+    const standing = known.filter((folder) => !isLetGo(folder));
+    if (standing.length === 0) return known.length === folders.length;
+    if (performance.now() > deadline) return false;
+  }
+}
+
+/** Thaws one. @returns whether it is thawed now, or gone */
+function isLetGo(folder: string): boolean {
+  try {
+    thaw(folder);
+    const isFreezing = isVersion1(folder) ? read(folder, 'freezer.state') !== 'THAWED' : read(folder, 'cgroup.freeze') !== '0';
+    return !isFreezing && !isFrozen(folder);
+  } catch {
+    return !existsSync(onHost(folder));
+  }
+}
+
 /**
  * The cgroup that the kubelet made for the pod.
  *
@@ -124,6 +155,10 @@ function thaw(folder: string): void {
 
 /** Whether every task stands still, by its own cgroup or by one above it. */
 function isFrozen(folder: string): boolean {
-  if (isVersion1(folder)) return readFileSync(onHost(`${folder}/freezer.state`), 'utf8').trim() === 'FROZEN';
-  return /^frozen 1$/m.test(readFileSync(onHost(`${folder}/cgroup.events`), 'utf8'));
+  if (isVersion1(folder)) return read(folder, 'freezer.state') === 'FROZEN';
+  return /^frozen 1$/m.test(read(folder, 'cgroup.events'));
+}
+
+function read(folder: string, file: string): string {
+  return readFileSync(onHost(`${folder}/${file}`), 'utf8').trim();
 }

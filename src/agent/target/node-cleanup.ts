@@ -4,6 +4,7 @@ import { isPodOnNode, linkKubeletPods } from '../node/kubelet-pods.ts';
 import { forgetPod, seenPods } from './await-entry.ts';
 import { isAnyLeft } from './container-tasks.ts';
 import { HeldFiles } from './held-files.ts';
+import { carryOutGo } from './hold.ts';
 import { hasSandbox } from './sandboxes.ts';
 
 const goneDeadlineSeconds = 30;
@@ -19,7 +20,11 @@ export async function cleanNode(migration: string, namespace: string, pod: strin
   linkKubeletPods();
   const name = { namespace, pod };
   const held = new HeldFiles(migration);
-  if (!outcome.hasMoved && held.isThere && held.decide('kill') === 'go') throw new Error(`pod ${namespace}/${pod} runs on this node`);
+  if (held.isThere && (outcome.hasMoved ? held.decision() : held.decide('kill')) === 'go') {
+    // Nobody else is left who would let it run, and then nobody would know any more how.
+    if (!(await carryOutGo(held))) throw new Error(`pod ${namespace}/${pod} stands frozen on this node, though it is to run`);
+    if (!outcome.hasMoved) throw new Error(`pod ${namespace}/${pod} runs on this node`);
+  }
   const isThere = (): boolean => hasSandbox(name) || seenPods(name).some(isPodOnNode) || isAnyLeft(held.begun());
   for (let second = 0; !outcome.hasMoved && isThere(); second++) {
     if (second === goneDeadlineSeconds) throw new Error(`pod ${namespace}/${pod} is still on this node`);

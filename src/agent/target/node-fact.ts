@@ -8,8 +8,8 @@ const patienceMs = 40_000;
 
 /**
  * Tells, in the message that a container leaves behind, how a migration stands on this node whose agent has died, and how long
- * the node is up: one that was started anew knows nothing of before. Changes nothing: what is to become of what was restored is
- * decided by then, or by its keepers.
+ * the node is up: one that was started anew knows nothing of before. Decides nothing: what is to become of what was restored is
+ * decided by then, or by its keepers. What is decided to run is let run before it is said to.
  */
 export async function tellFact({ calls }: MigrationEnd, path = '/dev/termination-log'): Promise<void> {
   const deadline = performance.now() + scaled(patienceMs);

@@ -11,6 +11,7 @@ import { install, stagingDir, uninstall } from '../node/install.ts';
 import { AwaitEntry } from './await-entry.ts';
 import { isAnyLeft } from './container-tasks.ts';
 import { Containers } from './containers.ts';
+import { carryOutGo } from './hold.ts';
 import { factOf, next } from './machine.ts';
 import { Receiver } from './receiver.ts';
 import { hasSandbox, unaskedSandbox } from './sandboxes.ts';
@@ -194,8 +195,16 @@ export class TargetMigration {
     // Something was restored, by us or by an agent before us: what is decided counts, and the rest is up to its keepers.
     const decision = fact === 'idle' ? files.decision() : files.decide('kill');
     if (decision === undefined) return 'silent';
-    if (decision === 'go') return isAnyLeft(files.begun()) ? 'runs' : 'ended';
+    if (decision === 'go') return await this.#afterGo();
     return (await this.#containers.isGone(deadlineMs)) ? 'never' : 'silent';
+  }
+
+  /** Decided is not carried out: on this word the source is killed. */
+  async #afterGo(): Promise<TargetFact> {
+    const { files } = this.#containers;
+    const isLetGo = await carryOutGo(files);
+    if (!isAnyLeft(files.begun())) return 'ended';
+    return isLetGo ? 'runs' : 'silent';
   }
 
   async #untilDecided(): Promise<void> {
