@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import type { SourceFact } from '../../protocol/settle.ts';
 import { freezerFolder, isHeld, type Freezable } from '../cgroup/freezer.ts';
 import { processesOf } from '../proc/processes.ts';
@@ -42,6 +43,21 @@ export function sourceFact(
 /** The claim's file `frozen`, which the source guard reads (native/guard.c). */
 export function frozenFile(containers: readonly KnownContainer[]): string {
   return containers.map((one) => `${[one.name, one.id, one.initPid, freezerFolder(one)].join('\t')}\n`).join('');
+}
+
+/** The freezer folders of all containers that claims on this node list: who stands there, stands for that claim's migration. */
+export function claimedFolders(pods: string): Set<string> {
+  const lists = globSync(`${pods}/*/*/frozen`);
+  return new Set(lists.flatMap((list) => readFrozenFile(readIfThere(list)).map(freezerFolder)));
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return '';
+  }
 }
 
 export function readFrozenFile(text: string): KnownContainer[] {

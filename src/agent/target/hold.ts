@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { onHost } from '../node/host.ts';
+import { onHost, runDir } from '../node/host.ts';
+import { claimedFolders } from '../source/fact.ts';
 import { processesByContainer, requireStanding } from './container-tasks.ts';
 import type { HeldFiles } from './held-files.ts';
 
@@ -101,7 +102,8 @@ const thawDeadlineMs = 2_000;
 
 /**
  * Carries out the decision `go`, as whoever finds it must: agent and keepers may all have died between that and the thaw, and then
- * nobody else ever lets the pod run. What runs already is not touched by it, and what is gone keeps none of its siblings.
+ * nobody else ever lets the pod run. What runs already is not touched by it, and what is gone keeps none of its siblings. A pod
+ * that stands to be moved on from here has run, and is its source guard's.
  *
  * @returns whether nothing of the pod stands any more; false when that cannot be told
  */
@@ -109,8 +111,9 @@ export async function carryOutGo(files: HeldFiles): Promise<boolean> {
   // The pod's last: when it was frozen over its containers, one write lets all of them run.
   const folders = [...files.begun().map((id) => files.folderOf(id)), files.folderOfPod()];
   const known = folders.filter((folder) => folder?.startsWith('/sys/fs/cgroup/') === true) as string[];
+  const claimed = claimedFolders(onHost(`${runDir}/pods`));
   for (const deadline = performance.now() + thawDeadlineMs; ; await delay(5)) {
-    const standing = known.filter((folder) => !isLetGo(folder));
+    const standing = known.filter((folder) => !claimed.has(folder) && !isLetGo(folder));
     if (standing.length === 0) return known.length === folders.length;
     if (performance.now() > deadline) return false;
   }

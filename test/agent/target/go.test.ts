@@ -115,6 +115,16 @@ describe.each(versions)('a target whose agent and keepers died after the decisio
     expect(await fact()).toBe('silent');
   });
 
+  test('what is being moved on from here stands for that move, and had run before', async () => {
+    await freeze('containers');
+    decide('go');
+    const claim = join(folder, 'run/pods/uid/1');
+    mkdirSync(claim, { recursive: true });
+    writeFileSync(join(claim, 'frozen'), ids.map((id) => `name\t${id}\t1\t${pod.folderOf(id)}\n`).join(''));
+    expect(await fact()).toBe('runs');
+    await expectStands();
+  });
+
   test('what is gone altogether has ended', async () => {
     for (const id of ids) rmSync(join(held, `${id}.begun`));
     writeFileSync(join(held, 'gone.begun'), 'name');
