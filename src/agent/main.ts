@@ -42,7 +42,10 @@ if (verb === 'serve' && role) {
 } else if (verb === 'node-cleanup') {
   await cleanNode(first, second, third, { hasMoved: fourth === 'moved' });
 } else if (verb === 'node-fact') {
-  await tellFact(targetEnd(first, () => undefined));
+  await tellFact(
+    first,
+    targetEnd(first, () => undefined),
+  );
 } else if (verb === 'stage') {
   copyFileSync('/agent/noop', `${first}/noop`);
   chmodSync(`${first}/noop`, 0o755);

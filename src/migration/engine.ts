@@ -117,7 +117,6 @@ function begin(plan: Plan & { readonly id: string }, { connection, agentImage }:
     source: undefined,
     target: undefined,
     targetNode: undefined,
-    targetSince: undefined,
     touched: { source: false, target: false },
   };
 }

@@ -61,9 +61,9 @@ async function askTarget(underway: Underway, question: 'target.state' | 'target.
 
 /** A target whose agent is dead: what its keepers have decided, its node tells. */
 async function askTargetNode(underway: Underway): Promise<TargetFact> {
-  const { remote, targetNode, targetSince } = underway;
-  if (!remote || targetNode === undefined || targetSince === undefined) return 'silent';
-  return await factOnTargetNode(remote, underway, targetNode, targetSince).catch(orSilent);
+  const { remote, targetNode } = underway;
+  if (!remote || targetNode === undefined) return 'silent';
+  return await factOnTargetNode(remote, underway, targetNode).catch(orSilent);
 }
 
 function orSilent(error: unknown): 'silent' {

@@ -26,8 +26,6 @@ export interface Underway {
   target: AgentSession | undefined;
   /** The peer's node on which the target helper is. */
   targetNode: string | undefined;
-  /** When the target helper was made at the peer, by its clock. */
-  targetSince: string | undefined;
   /** The ends whose agents may have something on their nodes. */
   readonly touched: { source: boolean; target: boolean };
 }

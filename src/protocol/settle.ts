@@ -20,7 +20,7 @@ const table: Readonly<Record<SourceFact, Readonly<Record<TargetFact, Settlement>
   undecided: { never: 'roll back', held: 'roll back', runs: 'in doubt', ended: 'roll back', silent: 'roll back' },
   committed: { never: 'roll back', held: 'go on', runs: 'go on', ended: 'go on', silent: 'in doubt' },
   replaced: { never: 'roll back', held: 'go on', runs: 'go on', ended: 'in doubt', silent: 'in doubt' },
-  gone: { never: 'roll back', held: 'go on', runs: 'go on', ended: 'roll back', silent: 'in doubt' },
+  gone: { never: 'roll back', held: 'go on', runs: 'go on', ended: 'in doubt', silent: 'in doubt' },
   silent: { never: 'roll back', held: 'in doubt', runs: 'go on', ended: 'in doubt', silent: 'in doubt' },
 };
 

@@ -26,7 +26,6 @@ beforeEach(async () => {
     source: undefined,
     target: undefined,
     targetNode: undefined,
-    targetSince: undefined,
     touched: { source: true, target: true },
   };
 });

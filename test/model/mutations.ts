@@ -178,6 +178,12 @@ export const rules: readonly Mutation[] = [
     becomes: "return isAnyLeft(node) ? 'runs' : 'ended';",
   },
   {
+    name: 'an agent that nobody attends takes away what tells what was restored (src/agent/target/target.ts)',
+    file: targetAgent,
+    line: "node.isNoted = node.containers.some(({ begun }) => begun !== '');",
+    becomes: "for (const one of node.containers) one.begun = '';",
+  },
+  {
     name: 'the runtime wrapper ends what has to run without asking for the decision (native/held.c)',
     file: targetNode,
     line: "if (node.decision === 'none') node.decision = 'kill';",

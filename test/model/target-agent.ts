@@ -149,7 +149,8 @@ function containerMoves(world: World, machines: Machines): Move[] {
   });
 }
 
-function ownMoves({ target, node, cli }: World, machines: Machines): Move[] {
+function ownMoves(world: World, machines: Machines): Move[] {
+  const { target, node, cli } = world;
   const moves: Move[] = [];
   if (target.commit === 'going')
     moves.push({
@@ -186,7 +187,24 @@ function ownMoves({ target, node, cli }: World, machines: Machines): Move[] {
         feedTarget(one, { type: 'fail', reason: 'nobody attends' }, machines);
       },
     });
+  if (target.isAbandoning && node.isAwaited && (hasMoved(world) || isGone(node)))
+    moves.push({ name: 'the target agent, which nobody attends, gives the runtime back', kind: 'free', step: giveBackUnattended });
   return moves;
+}
+
+/** What was decided about what was restored stays told until a command says that it is not needed. */
+function giveBackUnattended({ node, link }: World): void {
+  Object.assign(link, { isUp: false, toTarget: [] });
+  node.isAwaited = false;
+  node.isNoted = node.containers.some(({ begun }) => begun !== '');
+}
+
+export function hasMoved({ target }: World): boolean {
+  return target.state.at === 'running' || target.state.at === 'ended';
+}
+
+export function isGone(node: TargetNode): boolean {
+  return node.pod === 'none' && !isAnyLeft(node);
 }
 
 /** Whoever finds that decided carries it out: there may be no keeper any more. */
@@ -199,12 +217,12 @@ export function afterGo(node: TargetNode): TargetFact {
 export function targetFact(world: World, machines: Machines, isToEnd: boolean): TargetFact | undefined {
   const { node, target } = world;
   const fact = machines.factOf(target.state);
-  if (fact === 'runs' && !isAnyLeft(node)) {
+  if (fact === 'runs' && node.isNoted && !isAnyLeft(node)) {
     feedTarget(world, { type: 'ended' }, machines);
     return 'ended';
   }
   if (fact !== 'given up' && fact !== 'idle') return fact;
-  if (node.containers.every(({ begun }) => begun === '')) return 'never';
+  if (!node.isNoted || node.containers.every(({ begun }) => begun === '')) return 'never';
   if (fact === 'given up' && node.decision === 'none') node.decision = 'kill';
   if (node.decision === 'none') return 'silent';
   if (node.decision === 'go') return afterGo(node);

@@ -2,7 +2,7 @@ import type { TargetEvent } from '../../src/agent/target/states.ts';
 import { feedTarget } from './agents.ts';
 import type { TargetQuestion } from './command.ts';
 import type { Machines } from './machines.ts';
-import { afterGo, targetFact } from './target-agent.ts';
+import { afterGo, hasMoved, isGone, targetFact } from './target-agent.ts';
 import { isAnyLeft } from './target-node.ts';
 import type { Call, World } from './world.ts';
 
@@ -35,25 +35,20 @@ function tryEvent({ target }: World, event: TargetEvent, { targetNext }: Machine
 /** Without effect on a commit under way, which is waited for. */
 const giveUp: Call['deliver'] = (world, machines) => void feedTarget(world, { type: 'fail', reason: 'it was given up' }, machines);
 
-function isGone({ node }: World): boolean {
-  return node.pod === 'none' && !isAnyLeft(node);
-}
-
 const cleanup = call(giveUp, (world) => {
-  const { node, link, target } = world;
-  const hasMoved = target.state.at === 'running' || target.state.at === 'ended';
-  if (!hasMoved && node.pod === 'there') return 'refusing';
-  if (!hasMoved && !isGone(world)) return undefined;
+  const { node, link } = world;
+  if (!hasMoved(world) && node.pod === 'there') return 'refusing';
+  if (!hasMoved(world) && !isGone(node)) return undefined;
   Object.assign(link, { isUp: false, toTarget: [] });
-  node.isAwaited = false;
+  node.isAwaited = node.isNoted = false;
   return 'ok';
 });
 
 /** What a helper does that is sent to the node of an agent that is dead. */
 function sweep(world: World): string | undefined {
   const { node } = world;
-  if (!isGone(world) && node.decision !== 'go') return node.pod === 'deleted' ? undefined : 'failed';
-  node.isAwaited = false;
+  if (!isGone(node) && node.decision !== 'go') return node.pod === 'deleted' ? undefined : 'failed';
+  node.isAwaited = node.isNoted = false;
   return 'ok';
 }
 
@@ -69,6 +64,7 @@ export const targetCalls: Readonly<Record<TargetQuestion, Call>> = {
   "ask the target's node": {
     deliver: () => undefined,
     reply: ({ node }) => {
+      if (!node.isNoted) return 'silent';
       if (node.containers.every(({ begun }) => begun === '')) return 'never';
       if (node.decision === 'go') return afterGo(node);
       return node.decision === 'kill' && !isAnyLeft(node) ? 'never' : undefined;

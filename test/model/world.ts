@@ -112,6 +112,8 @@ export interface TargetNode {
   /** The wrapper keeps the pod from being started from nothing. */
   isAwaited: boolean;
   decision: 'none' | 'go' | 'kill';
+  /** The folder is there by which it is known what was restored, and what was decided about that. */
+  isNoted: boolean;
   hasFresh: boolean;
   /** All of it has run here. */
   hasRun: boolean;
@@ -191,6 +193,7 @@ export function begin(names: readonly string[], mishaps: number): World {
       containers: names.map(container),
       pod: 'none',
       isAwaited: false,
+      isNoted: true, // by target.inspect, before anything else
       decision: 'none',
       hasFresh: false,
       hasRun: false,

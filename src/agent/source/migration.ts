@@ -246,10 +246,17 @@ export class SourceMigration {
     return { refusing: false };
   }
 
-  /** Lets the pod run unless it has committed, when nobody is left to ask. @returns whether fence and claim stay */
+  /**
+   * Lets the pod run unless it has committed, when nobody is left to ask. A commit and its record stay told until a command says
+   * that they are not needed any more: the next one has to know what became of the pod, and what it was.
+   *
+   * @returns whether fence and claim stay
+   */
   async abandon(reason: string): Promise<{ refusing: boolean }> {
     if (this.#pod && this.#closedAs === undefined) await this.abort(new Error(reason));
-    return await this.close();
+    if (this.fact !== 'committed' || this.#closedAs !== undefined) return await this.close();
+    this.#link?.close();
+    return { refusing: true };
   }
 
   async #on(event: SourceEvent): Promise<void> {

@@ -26,9 +26,6 @@ export function targetEnd(migration: string, emit: EventSink): MigrationEnd {
     state: () => target.state,
     // A pod that is awaited here stays awaited, and refused, until somebody has deleted its ShadowPod and the kubelet has taken it
     // away: giving the runtime back earlier would start the program a second time, from nothing.
-    abandon: async (reason) => {
-      await target.abort(reason);
-      await target.cleanup(Number.POSITIVE_INFINITY);
-    },
+    abandon: async (reason) => target.abandon(reason),
   };
 }

@@ -1,24 +1,28 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { scaled } from '../../deadlines.ts';
 import type { MigrationEnd } from '../end.ts';
+import { HeldFiles } from './held-files.ts';
 
 /** For keepers whose agent has died to decide, and to carry it out. */
 const patienceMs = 40_000;
 
 /**
- * Tells, in the message that a container leaves behind, how a migration stands on this node whose agent has died, and how long
- * the node is up: one that was started anew knows nothing of before. Decides nothing: what is to become of what was restored is
- * decided by then, or by its keepers. What is decided to run is let run before it is said to.
+ * Tells, in the message that a container leaves behind, how a migration stands on this node whose agent has died. Decides nothing:
+ * what is to become of what was restored is decided by then, or by its keepers. What is decided to run is let run before it is
+ * said to. Without the migration's folder this node knows nothing, and says so: it was started anew since, or somebody has taken
+ * that away who knew more.
  */
-export async function tellFact({ calls }: MigrationEnd, path = '/dev/termination-log'): Promise<void> {
+export async function tellFact(
+  migration: string,
+  { calls }: MigrationEnd,
+  isKnown = new HeldFiles(migration).isThere,
+  path = '/dev/termination-log',
+): Promise<void> {
   const deadline = performance.now() + scaled(patienceMs);
   for (;;) {
-    const { state = 'silent' } = (await calls['target.state']?.(null)) ?? {};
-    if (state !== 'silent' || performance.now() > deadline) {
-      const uptimeSeconds = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
-      return writeFileSync(path, JSON.stringify({ state, uptimeSeconds }));
-    }
+    const { state = 'silent' } = (isKnown ? await calls['target.state']?.(null) : undefined) ?? {};
+    if (state !== 'silent' || !isKnown || performance.now() > deadline) return writeFileSync(path, JSON.stringify({ state }));
     await delay(500);
   }
 }

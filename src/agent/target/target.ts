@@ -35,6 +35,8 @@ const bypassLookEveryMs = 200;
 const mostUnaskedLooks = 15;
 /** A pod that was asked for a moment ago may still be on its way to this node. */
 const absencesSeconds = 8;
+/** A command that was suspended may ask for it when it wakes up, without knowing that it was given up here. */
+const unattendedAbsencesSeconds = 600;
 
 /**
  * The target's side of one migration: it lets the node's kubelet make the new pod up to the point where containers
@@ -64,6 +66,8 @@ export class TargetMigration {
 
   async inspect(): Promise<{ facts: NodeFacts }> {
     await install(this.#id);
+    // From here on this node knows of the migration: that nothing was restored is known by what is not in there.
+    this.#containers.files.make();
     const [facts] = await Promise.all([nodeFacts(), learnKerndat()]);
     return { facts };
   }
@@ -87,7 +91,6 @@ export class TargetMigration {
   async await(pod: AwaitedPodWithAddresses): Promise<void> {
     this.#dispatch({ type: 'await', containers: pod.containers, initContainers: pod.initContainers });
     this.#awaited = pod;
-    this.#containers.files.make();
     this.#containers.files.renewLease(scaled(leaseMs));
     this.#making = AwaitEntry.make(this.#id, pod, (socket) => {
       this.#containers.prepare({ socket, sourceAddresses: pod.addresses });
@@ -156,6 +159,25 @@ export class TargetMigration {
    * @returns whether it is refused still; this agent must go on then
    */
   async cleanup(deadlineMs: number): Promise<{ refusing: boolean }> {
+    if (!(await this.#giveBack(deadlineMs, absencesSeconds))) return { refusing: true };
+    this.#containers.files.remove();
+    await uninstall(this.#id);
+    return { refusing: false };
+  }
+
+  /**
+   * The same when nobody attends, for as long as it takes; but what was decided about what was restored stays told until a command
+   * says {@link cleanup}. A command that finds nothing here would let the source run again, or take what runs here for ended.
+   */
+  async abandon(reason: string): Promise<void> {
+    await this.abort(reason);
+    await this.#giveBack(Number.POSITIVE_INFINITY, scaled(unattendedAbsencesSeconds));
+    if (this.#containers.files.begun().length === 0) this.#containers.files.remove();
+    await uninstall(this.#id);
+  }
+
+  /** Gives the runtime back. @returns false at the deadline, when the node could still create a pod that did not move */
+  async #giveBack(deadlineMs: number, mostAbsences: number): Promise<boolean> {
     const start = performance.now();
     const left = (): number => deadlineMs - (performance.now() - start);
     await this.#untilDecided();
@@ -164,21 +186,22 @@ export class TargetMigration {
     this.#link?.close();
     const hasMoved = this.#state.at === 'running' || this.#state.at === 'ended';
     if (hasMoved) await this.#containers.kept(scaled(keepersDeadlineMs));
-    else if (!(await this.#containers.isGone(left())) || !(await this.#isPodGone(left()))) return { refusing: true };
+    else if (!(await this.#containers.isGone(left())) || !(await this.#isPodGone(left(), mostAbsences))) return false;
     clearInterval(this.#lease);
-    await this.#entry?.remove();
-    this.#containers.files.remove();
-    await uninstall(this.#id);
-    return { refusing: false };
+    const entry = this.#entry;
+    this.#entry = undefined;
+    await entry?.remove();
+    return true;
   }
 
-  async #isPodGone(deadlineMs: number): Promise<boolean> {
-    if (!this.#entry || !this.#awaited) return true;
+  async #isPodGone(deadlineMs: number, mostAbsences: number): Promise<boolean> {
     let absences = 0;
     for (const start = performance.now(); ; await delay(1000)) {
+      // Without an entry nothing was awaited here, or somebody has given the runtime back meanwhile.
+      if (!this.#entry || !this.#awaited) return true;
       const { podOnNode } = this.#entry;
       absences = hasSandbox(this.#awaited) ? 0 : absences + 1;
-      if (absences > 0 && (podOnNode === 'gone' || (podOnNode === 'never seen' && absences > absencesSeconds))) return true;
+      if (absences > 0 && (podOnNode === 'gone' || (podOnNode === 'never seen' && absences > mostAbsences))) return true;
       if (podOnNode !== 'never seen' && performance.now() - start > deadlineMs) return false;
     }
   }
@@ -186,7 +209,8 @@ export class TargetMigration {
   async #fact(deadlineMs: number): Promise<TargetFact> {
     const fact = factOf(this.#state);
     const { files } = this.#containers;
-    if (fact === 'runs' && !isAnyLeft(files.begun())) {
+    // Without their IDs nothing is known of them: what was taken away when it ran runs on.
+    if (fact === 'runs' && files.begun().length > 0 && !isAnyLeft(files.begun())) {
       this.#dispatch({ type: 'ended' });
       return 'ended';
     }

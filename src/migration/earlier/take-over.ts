@@ -115,7 +115,6 @@ async function assemble(
     source: await attend(source, 'source'),
     target: await attend(target, 'target'),
     targetNode: undefined as string | undefined,
-    targetSince: undefined as string | undefined,
     touched: { source: source !== undefined, target: false },
   };
   const remote = (await reachDirectly(home, peer, signal)) ?? (source && (await reachThrough(home, peer, source, signal)));
@@ -123,7 +122,6 @@ async function assemble(
   if (remote && target) {
     const there = await remote.get<Pod>(`${podsIn(twin)}/${target.metadata.name}`, signal).catch(() => undefined);
     underway.targetNode = there?.spec.nodeName;
-    underway.targetSince = there?.metadata.creationTimestamp;
   }
   underway.touched.target = underway.target !== undefined || underway.targetNode !== undefined;
   return underway;

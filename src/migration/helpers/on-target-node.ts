@@ -25,24 +25,19 @@ export async function cleanTargetNode(remote: KubeConnection, on: OnNode, node: 
 }
 
 /**
- * How a migration stands on the peer's node whose agent has died: what its keepers have decided.
- *
- * @param helperSince when the target helper was made at the peer, by its clock; a node that was started anew since has forgotten
- *   what ran there
+ * How a migration stands on the peer's node whose agent has died: what its keepers have decided. `silent` when that node knows nothing of
+ * it any more.
  */
-export async function factOnTargetNode(remote: KubeConnection, on: OnNode, node: string, helperSince: string): Promise<TargetFact> {
-  const { pod, startedAt } = await runOnce(remote, on, node, ['node-fact', on.move.id], 'tell how it stands');
-  const told = pod.status?.containerStatuses?.find(({ name }) => name === agentContainer)?.state?.terminated?.message;
-  return readFact(told, (startedAt - Date.parse(helperSince)) / 1000);
+export async function factOnTargetNode(remote: KubeConnection, on: OnNode, node: string): Promise<TargetFact> {
+  const pod = await runOnce(remote, on, node, ['node-fact', on.move.id], 'tell how it stands');
+  return readFact(pod.status?.containerStatuses?.find(({ name }) => name === agentContainer)?.state?.terminated?.message);
 }
 
-/** Pure part of {@link factOnTargetNode}; it comes from another node. @param ageSeconds of the migration's helper there */
-export function readFact(told: string | undefined, ageSeconds: number): TargetFact {
+/** Pure part of {@link factOnTargetNode}; it comes from another node. */
+export function readFact(told: string | undefined): TargetFact {
   try {
-    const { state, uptimeSeconds } = JSON.parse(told ?? '') as { state?: unknown; uptimeSeconds?: unknown };
-    const fact = targetFacts.find((one) => one === state) ?? 'silent';
-    const hasForgotten = typeof uptimeSeconds !== 'number' || !(uptimeSeconds > ageSeconds);
-    return fact === 'never' && hasForgotten ? 'silent' : fact;
+    const { state } = JSON.parse(told ?? '') as { state?: unknown };
+    return targetFacts.find((one) => one === state) ?? 'silent';
   } catch {
     return 'silent';
   }
@@ -58,7 +53,7 @@ async function runOnce(
   node: string,
   args: readonly string[],
   purpose: string,
-): Promise<{ pod: Pod; startedAt: number }> {
+): Promise<Pod> {
   const { metadata, spec } = oneShotHelper(move, agentImage, node, args);
   const name = `${metadata.name}-${randomBytes(2).toString('hex')}`;
   const shadow = {
@@ -71,7 +66,7 @@ async function runOnce(
   const signal = new AbortController().signal;
   const options = { what: `ShadowPod ${name}`, gracePeriodSeconds: helperGraceSeconds };
   try {
-    const created = await made.create(remote, shadowPodsIn(move.twinNamespace), shadow, options, signal);
+    await made.create(remote, shadowPodsIn(move.twinNamespace), shadow, options, signal);
     const pod = await waitFor<Pod>(
       remote,
       {
@@ -89,7 +84,7 @@ async function runOnce(
       signal,
     );
     if (!pod) throw new Error(`pod ${name} is gone`);
-    return { pod, startedAt: Date.parse(created.metadata.creationTimestamp ?? '') };
+    return pod;
   } finally {
     // Best effort: it ends by itself, and its label tells whose it is.
     for (const one of made.all) await made.remove(one).catch(() => undefined);

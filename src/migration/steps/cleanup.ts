@@ -15,7 +15,8 @@ import type { Underway } from '../underway.ts';
  */
 export async function cleanup(underway: Underway, remote: KubeConnection): Promise<{ notes: string[] }> {
   const { home, made } = underway;
-  const notes = (await Promise.all([cleanNode(underway, remote, 'source'), cleanNode(underway, remote, 'target')])).flat();
+  // The target's word goes last: without it a command that finds the source's commit could not know what became of it.
+  const notes = [...(await cleanNode(underway, remote, 'source')), ...(await cleanNode(underway, remote, 'target'))];
   await Promise.all(
     made.all
       .filter(({ at }) => at === home)

@@ -63,7 +63,6 @@ export async function prepare(
   if (twin.spec.nodeName === undefined)
     throw new MigrateError('failed', `helper pod ${targetPod.metadata.name} runs on no node of the peer`);
   underway.targetNode = twin.spec.nodeName;
-  underway.targetSince = twin.metadata.creationTimestamp;
   underway.touched.target = true;
   const there = checkedFacts((await target.call('target.inspect', null, 60_000)).facts);
   const told = await requireFit(home, plan, remote, { inspection, helper: targetPod }, { facts: there, helper: twin }, signal);

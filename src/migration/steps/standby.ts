@@ -53,6 +53,7 @@ export async function standby(prepared: Prepared, say: (message: string) => void
     what: `ShadowPod ${twinNamespace}/${name} at ${peer.virtualNode}`,
     isOurs: ({ metadata }: KubeObject) => metadata.ownerReferences?.some(({ uid }) => uid === targetTwin.metadata.uid) ?? false,
   };
+  await requireAwaited(prepared);
   const created = await underway.made.create<KubeObject>(remote, shadowPodsIn(twinNamespace), shadowPod, options, signal);
 
   await Promise.race([
@@ -65,6 +66,18 @@ export async function standby(prepared: Prepared, say: (message: string) => void
   const budget = freezeBudget(fresh, { now: Date.now() + source.clock.aheadMs, maxFreezeMs: plan.maxFreezeMs });
   requireWithinBudget(pod, budget, prepared.inspection);
   return { ...prepared, shadowUid, budget };
+}
+
+/**
+ * An agent that has heard nothing of this command for long, as it was suspended, has given up, and gives the runtime back after some
+ * minutes: a pod that comes then would be started from nothing.
+ *
+ * @throws MigrateError (failed)
+ */
+async function requireAwaited({ target, plan }: Prepared): Promise<void> {
+  const { state } = await target.call('target.state', null, 20_000);
+  if (state === 'silent') return; // it is on its way to be held
+  throw new MigrateError('failed', `the agent at ${plan.peer.virtualNode} has given up meanwhile, as it heard nothing of this command`);
 }
 
 /**
