@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { end_limit_ms = 10000, folder_size = 4096 };
 
@@ -35,6 +36,17 @@ static int find_frozen(const char *id, char *claim, size_t size, char *folder) {
   return is_found && freezer_is_frozen(folder) == 1;
 }
 
+// Committed, and nobody has heard that it runs at the peer: until then it may have to be let run again, on the target's word that it
+// never ran (src/protocol/settle.ts), and its memory may be here alone.
+static int is_all_there_is(const char *claim) {
+  char path[4300], text[1024];
+  fill(path, sizeof path, "%s/decision", claim);
+  if (access(path, F_OK) || (!read_text(path, text, sizeof text) && strstr(text, "\"aborted\"")))
+    return 0;
+  fill(path, sizeof path, "%s/running", claim);
+  return access(path, F_OK) != 0;
+}
+
 // The word of the signal, or the one that runtimes send without a word.
 static const char *signal_of(const struct call *call) {
   const char *last = call->argv[call->argc - 1];
@@ -56,6 +68,8 @@ int frozen_call(const struct call *call, const char *verb) {
       put_text(note, signal);
     return -1;
   }
+  if (is_all_there_is(claim))
+    return refuse(call, "the pod was handed over by a migration that has not heard yet whether it runs: its memory may be here alone");
   if (freezer_kill(folder, end_limit_ms))
     return refuse(call, "the frozen container does not end");
   return is_kill ? 0 : -1; // the runtime would say that there is nothing to kill

@@ -20,5 +20,7 @@ export const migrationLabel = 'kubectl-migrate/migration';
 /** On helper pods: the name of the pod that is moved. No label, whose values are shorter than names may be. */
 export const movedPodAnnotation = 'kubectl-migrate/pod';
 export const movedPodUidAnnotation = 'kubectl-migrate/pod-uid';
+/** On helper pods: the IDs of the containers that are moved. Another one in their place has none of their memory. */
+export const movedContainersAnnotation = 'kubectl-migrate/containers';
 /** On the source helper: by this the pod's object is known again that the source's agent keeps. */
 export const recordAnnotation = 'kubectl-migrate/record';

@@ -67,6 +67,22 @@ describe.each(versions)('a container that stands still at its source, by freezer
     },
   );
 
+  test.each([
+    ['kill', 'c0ffee', 'KILL'],
+    ['delete', '--force', 'c0ffee'],
+  ])('%s %s %s does not end it when it was handed over, until it is heard that it runs at the peer', async (...words) => {
+    const call = words.filter(Boolean);
+    await writeFile(join(claim, 'decision'), '{"decision":"committed","migration":"m","pod":"1234-abcd","at":"2026-01-01T00:00:00Z"}\n');
+    const { code, record, stderr } = await node.call(call);
+    expect({ code, record }).toEqual({ code: 1, record: [] });
+    expect(stderr).toContain('its memory may be here alone');
+    expect(pod.members('c0ffee')).toHaveLength(2);
+    expect(pod.counts('c0ffee')).toEqual(before);
+    await writeFile(join(claim, 'running'), '');
+    expect(await node.call(call)).toMatchObject({ code: 0 });
+    expect(pod.members('c0ffee')).toEqual([]);
+  });
+
   test('nobody lets it run on but its guard', async () => {
     const { code, record, stderr } = await node.call(['resume', 'c0ffee']);
     expect({ code, record }).toEqual({ code: 1, record: [] });

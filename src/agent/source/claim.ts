@@ -118,7 +118,7 @@ export class Claim {
     revokeCommit(this.folder, this.holder.migration, this.pod);
   }
 
-  write(name: 'frozen' | 'signals' | 'record' | 'guard', content: string): void {
+  write(name: 'frozen' | 'signals' | 'record' | 'running' | 'guard', content: string): void {
     const draft = `${this.folder}/.${name}`;
     writeFileSync(draft, content, { mode: 0o600 });
     renameSync(draft, `${this.folder}/${name}`);

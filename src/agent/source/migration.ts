@@ -167,6 +167,7 @@ export class SourceMigration {
       reached('committed');
 
       await this.#target.reaches('running', resumeMs);
+      standstill.noteSuccessor();
       return reached('running');
     } catch (error) {
       await this.abort(error as Error);
@@ -220,6 +221,7 @@ export class SourceMigration {
   async kill(): Promise<void> {
     if (this.#state.at !== 'committed' && this.#state.at !== 'over')
       throw new Error('the target has not taken over: the processes of the source stay');
+    this.#claimed().noteSuccessor();
     await killFrozen(this.#claimed().claim);
     if (this.#state.at === 'committed') await this.#on({ type: 'killed' });
   }

@@ -92,6 +92,11 @@ export class Standstill {
     return isSettled ? by : await again();
   }
 
+  /** The target runs: from now on whoever wants to end what stands here may (native/source.c). */
+  noteSuccessor(): void {
+    this.claim.write('running', '');
+  }
+
   /** All stays frozen. */
   committed(): void {
     this.#guard?.committed();

@@ -10,7 +10,7 @@ import { findPeer } from '../../liqo/peer.ts';
 import { twinNamespace } from '../../liqo/twin-namespace.ts';
 import type { Role } from '../../protocol/agent-calls.ts';
 import type { MigrationRequest } from '../contract.ts';
-import { roleLabel } from '../helpers/pods.ts';
+import { roleLabel, withMovedContainers } from '../helpers/pods.ts';
 import { AgentSession, TakenOver } from '../helpers/session.ts';
 import { helperGraceSeconds } from '../helpers/start.ts';
 import { MadeObjects } from '../made.ts';
@@ -90,7 +90,7 @@ async function assemble(
   // What is not known of it the source's agent tells, or nobody.
   const pod =
     current && (isReplaced || current.metadata.uid === uid)
-      ? { ...current, metadata: { ...current.metadata, uid } }
+      ? withMovedContainers({ ...current, metadata: { ...current.metadata, uid } }, earlier.helpers[0] as Pod)
       : { metadata: { name, namespace, uid }, spec: { containers: [] } };
   const peer = await findPeer(home, target?.spec.nodeName ?? request.to, signal);
   const twin = await twinNamespace(home, namespace, peer, signal);

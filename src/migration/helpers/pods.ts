@@ -6,6 +6,7 @@ import {
   managedByValue,
   migrationLabel,
   movedPodAnnotation,
+  movedContainersAnnotation,
   movedPodUidAnnotation,
   recordAnnotation,
 } from '../../liqo/names.ts';
@@ -44,6 +45,25 @@ export function sourceHelper(move: Move, image: string, role: 'source' | 'rescue
 /** By which an object is known again. */
 export function markOf(pod: Pod): string {
   return createHash('sha256').update(JSON.stringify(pod)).digest('hex');
+}
+
+function idsOf({ status }: Pod): string {
+  return (status?.containerStatuses ?? []).map(({ name, containerID }) => `${name}=${containerID ?? ''}`).join(',');
+}
+
+/**
+ * The pod as it was when that helper was made, as far as its containers go: after a restart of its node other ones stand under its
+ * name, whose memory is another.
+ */
+export function withMovedContainers(pod: Pod, helper: Pod): Pod {
+  const ids = new Map(
+    helper.metadata.annotations?.[movedContainersAnnotation]?.split(',').map((one) => one.split('=') as [string, string]),
+  );
+  const containerStatuses = pod.status?.containerStatuses?.map((one) => {
+    const id = ids.get(one.name);
+    return id === undefined ? one : { ...one, containerID: id };
+  });
+  return containerStatuses === undefined ? pod : { ...pod, status: { ...pod.status, containerStatuses } };
 }
 
 /** Does one thing on a certain node of the peer, and ends by itself. @param args of the agent's program */
@@ -101,7 +121,7 @@ function helper({ id, pod }: Move, image: string, role: 'source' | 'target' | 'r
       name: `kubectl-migrate-${id}-${role}`,
       ...(namespace === undefined ? {} : { namespace }),
       labels: { [managedByLabel]: managedByValue, [migrationLabel]: id, [roleLabel]: role },
-      annotations: { [movedPodAnnotation]: name, [movedPodUidAnnotation]: uid ?? '' },
+      annotations: { [movedPodAnnotation]: name, [movedPodUidAnnotation]: uid ?? '', [movedContainersAnnotation]: idsOf(pod) },
     },
     spec: {
       restartPolicy: 'Never',
