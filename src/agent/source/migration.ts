@@ -237,6 +237,8 @@ export class SourceMigration {
     const [pod, uid] = [this.#pod, this.#ref?.uid ?? ''];
     if (!pod || this.#closedAs !== undefined) return { refusing: false };
     if (this.fact !== 'committed') await this.abort(new Error('the migration is over'));
+    // Whatever froze it since: without its claim nobody can let it go any more.
+    if (this.fact !== 'committed' && pod.isPartFrozen) await pod.end();
     if (this.fact === 'undecided') throw new Error('the pod stands frozen, though it may run');
     const isInUse = (): boolean => this.fact === 'committed' && (!pod.isGone || isPodOnNode(uid));
     for (const deadline = performance.now() + podGoneMs; isInUse(); await delay(50))

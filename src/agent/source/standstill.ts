@@ -62,6 +62,11 @@ export class Standstill {
     return sourceFact(this.claim.decision, this.#known.map(containerFact), wasFrozen, () => hasOtherContainers(this.#podUid, this.#known));
   }
 
+  /** Whether one of those that were frozen stands still, be it that the others run. */
+  get isPartFrozen(): boolean {
+    return this.claim.read('frozen') !== undefined && this.#known.some((container) => containerFact(container) === 'frozen');
+  }
+
   /** Whether nothing is left of its processes. */
   get isGone(): boolean {
     return this.#known.every((container) => containerFact(container) === 'gone');
