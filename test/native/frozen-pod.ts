@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -234,4 +234,13 @@ export class Guard {
   hangUp(): void {
     this.#child.stdin?.end();
   }
+}
+
+/** A program with all signals blocked, as a killed CRIU can leave one. */
+export async function startBlocked(bench: Bench): Promise<ChildProcess> {
+  const program = join(bench.folder, 'blocked');
+  if (!existsSync(program)) await must(['gcc', '-O1', '-std=c11', '-D_GNU_SOURCE', '-o', program, join(import.meta.dirname, 'blocked.c')]);
+  const child = spawn(program, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  return child;
 }
