@@ -31,7 +31,7 @@ static const int kill_wait_ms = 10000;
 #define NODE_DIR "/var/lib/kubectl-migrate"
 #endif
 
-static const char *staging;
+static const char *staging, *migration;
 static int claim;     // the folder PODS/UID/NUMBER: that very one, if another has its name by now
 static char pod[256]; // its UID
 static char draft[64];
@@ -62,8 +62,7 @@ static int write_draft(void) {
   snprintf(draft, sizeof draft, ".decision.%d", (int)getpid());
   int file = openat(claim, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   int result = file < 0 ? -1
-                        : dprintf(file, "{\"decision\":\"aborted\",\"migration\":\"%s\",\"pod\":\"%s\",\"at\":\"%s\"}\n", last_part(staging),
-                                  pod, at);
+                        : dprintf(file, "{\"decision\":\"aborted\",\"migration\":\"%s\",\"pod\":\"%s\",\"at\":\"%s\"}\n", migration, pod, at);
   if (file >= 0 && close(file))
     result = -1;
   return result < 0 ? -1 : 0;
@@ -230,7 +229,9 @@ int main(int argc, char **argv) {
   }
   signal(SIGPIPE, SIG_IGN);
   name_pod(argv[2]);
-  staging = is_kill ? "" : argv[3];
+  static char real[PATH_MAX]; // as /proc tells it
+  staging = is_kill ? "" : realpath(argv[3], real) ? real : argv[3];
+  migration = is_kill ? "" : last_part(argv[3]);
   claim = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (claim < 0 || (!is_kill && write_draft())) {
     fprintf(stderr, "guard: %s: %s\n", argv[2], strerror(errno));
