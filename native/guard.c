@@ -171,8 +171,9 @@ static int end_freeze(void) {
   return 0;
 }
 
-// The kubelet may have back what it has lost meanwhile; an agent would have seen to that. The wrapper itself goes with the next call
-// of the runtime.
+// The kubelet may have back what it has lost meanwhile; an agent would have seen to that. Also when nothing of the pod is left: a pod
+// that stood frozen and was aborted counts as one that ran on (src/agent/source/fact.ts), which nothing that is held ever overtakes, so
+// a fresh one has nobody beside it. The wrapper itself goes with the next call of the runtime.
 static int end_alone(void) {
   char fence[512];
   int result = end_freeze();

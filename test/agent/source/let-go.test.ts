@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { buildNative } from '../../../native/build.ts';
+import { settle } from '../../../src/protocol/settle.ts';
 import { compileSpin, FreezerPod, hasFreezer } from '../../native/freezer-pod.ts';
 
 const folder = vi.hoisted(() => `/tmp/let-go-test-${process.pid}`);
@@ -88,6 +89,15 @@ describe.each(versions)('a pod whose agent died after the freeze, by freezer ver
     expect(agent.fact).toBe('runs');
     expect(await agent.close()).toEqual({ refusing: false });
     await expectRuns();
+  });
+
+  test('and of which nothing is left is never overtaken by what the target holds: its kubelet may start it afresh', async () => {
+    for (const pid of ids.flatMap((id) => pod.members(id))) process.kill(pid, 'SIGKILL');
+    const agent = new SourceMigration('m1', () => undefined);
+    expect(settle(await agent.takeOver(ref, false), 'held')).toBe('roll back');
+    await expect.poll(() => ids.flatMap((id) => pod.members(id))).toEqual([]);
+    expect(settle(agent.fact, 'held')).toBe('roll back');
+    expect(settle(await new SourceMigration('m1', () => undefined).takeOver(ref, false), 'held')).toBe('roll back');
   });
 
   // Version 2 tells of a cgroup what is asked of itself, and not what is of those above.
