@@ -13,6 +13,7 @@ export const wrapperSources = [
   'identify.c',
   'await.c',
   'cover.c',
+  'sweep.c',
   'held.c',
   'source.c',
   'decision.c',
