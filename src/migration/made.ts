@@ -74,9 +74,15 @@ export class MadeObjects {
     }
   }
 
-  /** Deletes one of them, for good. @throws KubeError when that is refused, or there is no answer for long */
-  async remove(made: MadeObject): Promise<void> {
-    await retry(async () => removeOnce(made), { deadlineMs: patienceMs });
+  /**
+   * Deletes one of them, for good.
+   *
+   * @param isAtWork it has something to do yet, and gets the time for that which it was made with
+   * @throws KubeError when that is refused, or there is no answer for long
+   */
+  async remove(made: MadeObject, isAtWork = false): Promise<void> {
+    const gracePeriodSeconds = isAtWork ? undefined : made.gracePeriodSeconds;
+    await retry(async () => removeOnce({ ...made, gracePeriodSeconds }), { deadlineMs: patienceMs });
     this.#forget(made);
   }
 

@@ -33,7 +33,6 @@ export function sourceEnd(migration: string, emit: EventSink, isAttended: () => 
     },
     state: () => source.state.at,
     abandon: async (reason) => {
-      // A committed source keeps its claim: whoever finds the frozen pod must be able to read what it is.
       const { refusing } = await source.abandon(reason);
       if (!refusing) await uninstall(migration);
     },

@@ -61,6 +61,9 @@ export class SourceMigration {
   #link: PeerLink | undefined;
   #preparing: Promise<unknown> | undefined;
   #ending: Promise<void> | undefined;
+  #closing: Promise<{ refusing: boolean }> | undefined;
+  /** A command has said that nobody needs to know more of it. */
+  #isDismissed = false;
 
   /** @param isAttended whether a CLI would go on after a commit that came now */
   constructor(id: string, emit: EventSink, isAttended: () => boolean = () => true) {
@@ -227,16 +230,28 @@ export class SourceMigration {
   }
 
   /**
-   * Ends the conversation, and takes away what keeps the pod: fence and claim. A source that committed keeps both as long as it has a
-   * process, or the kubelet has the pod.
+   * Lets the pod run unless it has committed, ends the conversation, and takes away what keeps the pod: fence and claim. A source that
+   * committed keeps both as long as it has a process, or the kubelet has the pod.
    *
    * @returns whether they stay. @throws Error when something of a pod that may run stands frozen: then nobody must take it for settled
    */
   async close(): Promise<{ refusing: boolean }> {
-    this.#link?.close();
+    this.#isDismissed = true;
+    return await this.#closeOnce('the migration is over');
+  }
+
+  /** A command may want it while an agent that nobody attends is at it. */
+  async #closeOnce(reason: string): Promise<{ refusing: boolean }> {
+    this.#closing ??= this.#close(reason).finally(() => (this.#closing = undefined));
+    return await this.#closing;
+  }
+
+  async #close(reason: string): Promise<{ refusing: boolean }> {
     const [pod, uid] = [this.#pod, this.#ref?.uid ?? ''];
-    if (!pod || this.#closedAs !== undefined) return { refusing: false };
-    if (this.fact !== 'committed') await this.abort(new Error('the migration is over'));
+    const isOpen = pod !== undefined && this.#closedAs === undefined;
+    if (isOpen && this.fact !== 'committed') await this.abort(new Error(reason));
+    this.#link?.close();
+    if (!isOpen) return { refusing: false };
     // Whatever froze it since: without its claim nobody can let it go any more.
     if (this.fact !== 'committed' && pod.isPartFrozen) await pod.end();
     if (this.fact === 'undecided') throw new Error('the pod stands frozen, though it may run');
@@ -251,16 +266,17 @@ export class SourceMigration {
   }
 
   /**
-   * Lets the pod run unless it has committed, when nobody is left to ask. A commit and its record stay told until a command says
-   * that they are not needed any more: the next one has to know what became of the pod, and what it was.
+   * The same when nobody attends, for as long as it takes; but a commit and its record stay told until a command has asked for the
+   * end: the next one has to know what became of the pod, and what it was.
    *
-   * @returns whether fence and claim stay
+   * @returns whether they stay
    */
   async abandon(reason: string): Promise<{ refusing: boolean }> {
-    if (this.#pod && this.#closedAs === undefined) await this.abort(new Error(reason));
-    if (this.fact !== 'committed' || this.#closedAs !== undefined) return await this.close();
-    this.#link?.close();
-    return { refusing: true };
+    const isOpen = this.#pod !== undefined && this.#closedAs === undefined;
+    if (isOpen) await this.abort(new Error(reason));
+    if (isOpen && this.fact === 'committed' && !this.#isDismissed) return { refusing: true };
+    while ((await this.#closeOnce(reason)).refusing);
+    return { refusing: false };
   }
 
   async #on(event: SourceEvent): Promise<void> {

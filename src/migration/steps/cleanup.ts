@@ -17,11 +17,13 @@ export async function cleanup(underway: Underway, remote: KubeConnection): Promi
   const { home, made } = underway;
   // The target's word goes last: without it a command that finds the source's commit could not know what became of it.
   const notes = [...(await cleanNode(underway, remote, 'source')), ...(await cleanNode(underway, remote, 'target'))];
+  // An agent that still refuses the pod cleans up when its kubelet lets go of that, if that comes soon.
+  const isLeft = notes.length > 0;
   await Promise.all(
     made.all
       .filter(({ at }) => at === home)
       .map(async (one) => {
-        await made.remove(one).catch((error: unknown) => {
+        await made.remove(one, isLeft).catch((error: unknown) => {
           notes.push(`${one.what} is left: ${(error as Error).message}`);
         });
       }),
