@@ -1,9 +1,8 @@
 // Who is awaited on this node, or must not be started again. Entries of NODE_DIR/await are
 //   NAMESPACE_POD   the socket of the agent that decides about that pod's containers; beside it a folder .NAMESPACE_POD with
 //                   `until` (seconds since boot, renewed by the agent), `moved` once the pod runs here, and a file for each
-//                   pod UID that the runtime was asked about; and .migration, whose it is
+//                   pod UID that the runtime was asked about
 //   fence.UID       no container of that pod is created; the file says why
-//   .left.MIGRATION that one's entry has fallen, and it may have left more on this node (sweep.c)
 // An entry stands while its agent answers, or the kubelet has a pod that it is about (NODE_DIR/pods is the kubelet's folder of
 // them). Only what stands no more is ever removed here: with an agent that is dead, too, a pod that did not move stays refused.
 #include "wrapper.h"
@@ -31,16 +30,6 @@ int is_anybody_awaited(void) {
   DIR *folder = opendir(AWAIT);
   for (struct dirent *one; folder && !found && (one = readdir(folder));)
     found = one->d_name[0] != '.';
-  if (folder)
-    closedir(folder);
-  return found;
-}
-
-int is_anything_left(void) {
-  int found = 0;
-  DIR *folder = opendir(AWAIT);
-  for (struct dirent *one; folder && !found && (one = readdir(folder));)
-    found = !strncmp(one->d_name, LEFT, sizeof LEFT - 1);
   if (folder)
     closedir(folder);
   return found;
@@ -142,18 +131,6 @@ static void remove_folder(const char *path) {
   rmdir(path);
 }
 
-static void note_left(const char *entry) {
-  char path[path_size], migration[64] = "", note[path_size];
-  fill(path, sizeof path, AWAIT "/.%s/moved", entry);
-  if (!access(path, F_OK))
-    return;
-  fill(path, sizeof path, AWAIT "/.%s/.migration", entry);
-  if (read_text(path, migration, sizeof migration) || !plain(migration))
-    return;
-  fill(note, sizeof note, AWAIT "/" LEFT "%s", migration);
-  link_text(note, "");
-}
-
 // Another agent may just have put its own socket there: what is taken away is looked at, and put back when it is another.
 static void forget(const char *entry, ino_t judged) {
   char path[path_size], fallen[path_size];
@@ -168,10 +145,8 @@ static void forget(const char *entry, ino_t judged) {
   }
   unlink(fallen);
   fill(path, sizeof path, AWAIT "/.%s", entry);
-  if (is_fence(entry))
-    return;
-  note_left(entry);
-  remove_folder(path);
+  if (!is_fence(entry))
+    remove_folder(path);
 }
 
 int forget_fallen(void) {

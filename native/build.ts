@@ -13,7 +13,6 @@ export const wrapperSources = [
   'identify.c',
   'await.c',
   'cover.c',
-  'sweep.c',
   'held.c',
   'source.c',
   'decision.c',

@@ -204,17 +204,6 @@ int uncover_self(void) {
   return result;
 }
 
-int give_back(void) {
-  int lock = lock_node();
-  if (lock < 0)
-    return -1;
-  int standing = forget_fallen();
-  if (!standing && peel(own))
-    standing = -1;
-  close(lock);
-  return standing;
-}
-
 // When somebody has removed our folder from under us, and the copy of the runtime with it, the node gets its runtime back: only
 // the mount still keeps us then. When only the copy is gone it is made again, as an awaited pod is still to be refused.
 int real(char **argv) {

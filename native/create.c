@@ -92,7 +92,5 @@ int create(const struct call *call) {
   int result = is_anybody_awaited() ? decide_create(call) : -1;
   // Who covered the runtime may be dead.
   uncover_self();
-  if (is_anything_left())
-    watch_awaited();
   return result;
 }

@@ -40,9 +40,6 @@ static int runtime(int argc, char **argv) {
     if (result < 0 && !strcmp(verb, "delete")) {
       unmount_root(&call);
       is_started(&call);
-      // Of an awaited pod's sandbox it is the last call, and its agent may be dead.
-      if (is_anybody_awaited())
-        watch_awaited();
     }
   }
   return result >= 0 ? result : real(argv);

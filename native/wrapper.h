@@ -51,8 +51,6 @@ char *answer(FILE *agent);                      // its next line without the new
 // await.c: entries of NODE_DIR/await
 int is_anybody_awaited(void);
 int is_standing(const char *entry);
-#define LEFT ".left."
-int is_anything_left(void); // of a migration whose entry has fallen
 int forget_fallen(void); // under the node's lock. How many stand.
 void note_uid(const char *entry, const char *uid);
 void note_moved(const char *entry);
@@ -63,11 +61,7 @@ int cover(const char *runtime);
 int uncover(const char *runtime); // unless an entry stands
 void remember_own_path(void); // what we are mounted over; not to be asked any more once we have uncovered it
 int uncover_self(void);
-int give_back(void); // the same, whoever has the lock. How many entries stand yet, or -1
 int real(char **argv); // does not return when all is well
-
-// sweep.c: has somebody who outlives this call give the runtime back when nothing stands, and clean up behind dead agents
-void watch_awaited(void);
 
 // create.c: the exit code of the call, or -1 when it is the runtime's after all
 int create(const struct call *call);

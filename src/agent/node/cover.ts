@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { findRuntime } from '../runc/runtime.ts';
-import { nodeDir, onHost, runOnHost } from './host.ts';
+import { nodeDir, runOnHost } from './host.ts';
 
 /**
  * Covers the node's runtime with the runtime wrapper (native/cover.c), once, however many migrations ask for it. An entry of the
@@ -13,13 +12,9 @@ export async function coverRuntime(): Promise<void> {
   await setCover('cover');
 }
 
-/** Gives the runtime back, unless an entry still stands, or somebody has cleared away all of ours meanwhile (native/sweep.c). */
+/** Gives the runtime back, unless an entry still stands. */
 export async function uncoverRuntime(): Promise<void> {
-  try {
-    await setCover('uncover');
-  } catch (error) {
-    if (existsSync(onHost(`${nodeDir}/wrapper`))) throw error;
-  }
+  await setCover('uncover');
 }
 
 async function setCover(verb: 'cover' | 'uncover'): Promise<void> {

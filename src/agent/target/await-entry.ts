@@ -1,5 +1,5 @@
 import { connect, type Server } from 'node:net';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { plainSegment } from '../../protocol/names.ts';
@@ -46,7 +46,6 @@ export class AwaitEntry {
     try {
       entry.renew();
       await takePlace(onHost(draft), onHost(socket));
-      nameMigration(socket, migration);
     } catch (error) {
       server.close();
       rmSync(onHost(draft), { force: true });
@@ -144,14 +143,6 @@ async function takePlace(draft: string, socket: string): Promise<void> {
     if (await isAnswered(socket, `${draft}.probe`)) throw new Error('another migration awaits a pod of that name on this node');
     renameSync(draft, socket);
   }
-}
-
-/** Whose an entry is; what the one before has left is to be cleared away with what else falls (native/sweep.c). */
-function nameMigration(socket: string, migration: string): void {
-  const file = onHost(`${folderOf(socket)}/.migration`);
-  const former = existsSync(file) ? readFileSync(file, 'utf8') : migration;
-  if (former !== migration) putFile(onHost(`${awaitDir}/.left.${plainSegment(former, 'migration id')}`), '');
-  putFile(file, migration);
 }
 
 /** @param short for the while; the socket's own path may be longer than an address has room for */
