@@ -28,7 +28,7 @@ export const controls: readonly Control[] = [
     file: 'src/agent/source/fence.ts',
     line: '  await coverRuntime();\n',
     becomes: '',
-    cells: ['source containers killed@committed'],
+    cells: ['source containers killed@held'],
   },
   {
     name: 'a source that is thawed after the commit',

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { basename } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { clusters, nodeNamed, type BedNode } from '../bed/layout.ts';
 import { runOnNode } from '../bed/node.ts';
 import { recordedProcesses } from '../bed/processes.ts';
@@ -50,12 +51,16 @@ function killCommand({ command }: Scene): void {
   if (!command.kill('SIGKILL')) throw new Error('the command had ended');
 }
 
-/** As a kubelet does it whose patience is over. */
+/** What a kubelet takes to start afresh what it finds ended. */
+const restartMs = 4_000;
+
+/** As a kubelet does it whose patience is over; what was handed over it may not end before it runs at the peer. */
 async function killContainers({ pod }: Scene): Promise<undefined> {
   const found = await mustKubectl('home', 'get', 'pod', pod, '-o', 'jsonpath={.status.containerStatuses[*].containerID}');
   const ids = found.split(' ').map((id) => id.replace('containerd://', ''));
-  const script = `for one in ${ids.join(' ')}; do runc --root /run/containerd/runc/k8s.io kill $one KILL; done`;
+  const script = `for one in ${ids.join(' ')}; do runc --root /run/containerd/runc/k8s.io kill $one KILL || true; done`;
   for (const node of home) await onNode(node, script);
+  await delay(restartMs);
 }
 
 /** An API server that answers nobody, and goes on where it stood. */

@@ -191,8 +191,9 @@ static int watch(long budget_ms) {
   for (;;) {
     long long left = deadline == LLONG_MAX ? -1 : deadline - boot_ms();
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    // An agent that is why it took so long may be dead next, and then nobody would lower the fence.
     if (deadline != LLONG_MAX && left <= 0)
-      return end_freeze();
+      return end_alone();
     int answer = poll(&input, 1, left > INT_MAX ? INT_MAX : (int)left);
     if (answer == 0 || (answer < 0 && errno == EINTR))
       continue;

@@ -68,7 +68,7 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
     const moved = await runner.step('commit', async () => frozen.part.end());
     timeline.frozen(moved.frozenMs);
     // The target runs and the source never will again: from here there is only forward, whatever the user presses.
-    const left = await runner.step('cutover', async ({ progress }) => cutover(begun, ready.remote, progress));
+    const left = await runner.step('cutover', async ({ progress }) => cutover(begun, ready.remote, progress, true));
     const cleaned = await runner.step('cleanup', async () => cleanup(begun, ready.remote));
     const factor = deadlineFactor();
     return {

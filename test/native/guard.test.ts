@@ -192,19 +192,23 @@ test('of two who decide at once one wins, and both know which', async () => {
   expect(won.size).toBe(2);
 });
 
-test.each(['hangUp', 'abort'] as const)('the fence falls with an agent that is gone; else that is the agent’s (%s)', async (how) => {
-  const one = await count(1);
-  const claim = new Claim(bench);
-  mkdirSync(join(bench.folder, 'node/await'), { recursive: true });
-  const fence = join(bench.folder, `node/await/fence.${claim.pod}`);
-  writeFileSync(fence, 'it is being moved\n');
-  const guard = await watch(claim);
-  claim.freeze(one);
-  if (how === 'hangUp') guard.hangUp();
-  else guard.hear('abort');
-  expect(await guard.ended).toMatchObject({ code: 0 });
-  expect(existsSync(fence)).toBe(how === 'abort');
-});
+test.each(['hangUp', 'budget', 'abort'] as const)(
+  'the fence falls when no agent asked for the end; else that is the agent’s (%s)',
+  async (how) => {
+    const one = await count(1);
+    const claim = new Claim(bench);
+    mkdirSync(join(bench.folder, 'node/await'), { recursive: true });
+    const fence = join(bench.folder, `node/await/fence.${claim.pod}`);
+    writeFileSync(fence, 'it is being moved\n');
+    const guard = await watch(claim, how === 'budget' ? 50 : undefined);
+    guard.hear('frozen');
+    claim.freeze(one);
+    if (how === 'hangUp') guard.hangUp();
+    if (how === 'abort') guard.hear('abort');
+    expect(await guard.ended).toMatchObject({ code: 0 });
+    expect(existsSync(fence)).toBe(how === 'abort');
+  },
+);
 
 test('a guard of a claim that was replaced thaws nothing of the new one', async () => {
   const one = await count(1);

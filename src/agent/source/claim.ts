@@ -114,7 +114,9 @@ export class Claim {
     return decideCommit(this.folder, this.holder.migration, this.pod);
   }
 
+  /** Without effect when the target was heard to run: whoever says that it never did is wrong. */
   revoke(): void {
+    if (this.read('running') !== undefined) return;
     revokeCommit(this.folder, this.holder.migration, this.pod);
   }
 
@@ -125,7 +127,7 @@ export class Claim {
   }
 
   /** @returns undefined when nobody has written it */
-  read(name: 'frozen' | 'record' | 'guard' | 'stopped'): string | undefined {
+  read(name: 'frozen' | 'record' | 'running' | 'guard' | 'stopped'): string | undefined {
     try {
       return readFileSync(`${this.folder}/${name}`, 'utf8');
     } catch (error) {

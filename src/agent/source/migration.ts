@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
+import type { AgentCalls, CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
 import type { SourceFact } from '../../protocol/settle.ts';
 import { timed, type EventSink } from '../clock.ts';
 import { learnKerndat } from '../criu/kerndat.ts';
@@ -34,14 +34,6 @@ const slowestUnpackBytesPerMs = 5_000;
 const resumeMs = 60_000;
 /** How long a kubelet may take to let go of a pod that has moved. */
 const podGoneMs = 15_000;
-
-/** The frozen part, as the CLI wants it. */
-export interface FrozenPart {
-  /** The longest time that the pod may stand still before the commit. */
-  readonly budgetMs: number;
-  /** What a command has to know that goes on in the place of this one. */
-  readonly record: unknown;
-}
 
 /**
  * The source's side of one migration: carries out what machine.ts decides. The target may run on the claim's decision alone, and the
@@ -135,7 +127,7 @@ export class SourceMigration {
    *
    * @throws Error after which the source runs again, unless its decision says that it committed
    */
-  async checkpoint({ budgetMs, record }: FrozenPart): Promise<CheckpointResult> {
+  async checkpoint({ budgetMs, record }: AgentCalls['source.checkpoint']['params']): Promise<CheckpointResult> {
     const link = this.#connected();
     const standstill = this.#claimed();
     const pod = await this.#look();

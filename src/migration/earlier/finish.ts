@@ -21,7 +21,7 @@ export async function finish(
   const { move, targetNode } = underway;
   // The pod runs at the peer: there is only forward, whatever the user presses.
   runner.ignoreStop();
-  const left = await runner.step('cutover', async ({ progress }) => cutover(underway, remote, progress));
+  const left = await runner.step('cutover', async ({ progress }) => cutover(underway, remote, progress, false));
   const cleaned = await runner.step('cleanup', async () => cleanup(underway, remote));
   const { virtualNode, clusterId } = move.peer;
   if (request.to !== virtualNode && request.to !== clusterId) {

@@ -1,13 +1,19 @@
 import { MigrateError } from '../../errors.ts';
+import { podsIn } from '../../kube/paths.ts';
+import type { Pod } from '../../kube/types.ts';
+import { waitFor } from '../../kube/wait.ts';
 import type { AgentEvent, Stage } from '../../protocol/agent-events.ts';
 import type { OnEvent } from '../contract.ts';
 import { recordOf } from '../record.ts';
+import { TakenOver, type AgentSession } from '../helpers/session.ts';
 import { inDoubt, settleBoth } from '../settlement.ts';
 import type { Measures } from '../step-runner.ts';
 import type { Standby } from './standby.ts';
 
 /** The guard ends a freeze that takes too long; beyond its budget this is for agents that say nothing at all. */
 const afterBudgetMs = 180_000;
+/** No frozen part takes so long. */
+const watchMs = 3_600_000;
 
 /** How a move ended that is committed. */
 export interface Moved {
@@ -39,8 +45,11 @@ export function startFrozenPart(standby: Standby, onEvent: OnEvent, signal: Abor
   });
   const stop = (): void => void source.call('source.abort', null, 30_000).catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
-  const result = run(standby, signal).finally(() => {
+  const over = new AbortController();
+  const deletion = watchDeletion(standby, over.signal, stop);
+  const result = run(standby, signal, deletion).finally(() => {
     unfollow();
+    over.abort();
     signal.removeEventListener('abort', stop);
   });
   result.catch(() => undefined);
@@ -67,21 +76,54 @@ export function startFrozenPart(standby: Standby, onEvent: OnEvent, signal: Abor
   };
 }
 
-async function run({ budget, underway, source, target }: Standby, signal: AbortSignal): Promise<Moved> {
+/**
+ * A pod that its user deletes with force, or replaces, is killed where it stands: what is at the peer must not take its place, least of
+ * all beside another one of its name. Of a deletion that gives it time the signal tells.
+ */
+function watchDeletion({ home, plan: { pod } }: Standby, over: AbortSignal, stop: () => void): { isSeen: boolean } {
+  const { name, namespace = '', uid } = pod.metadata;
+  const deletion = { isSeen: false };
+  const isDone = (seen: Pod | undefined): boolean => seen?.metadata.uid !== uid;
+  waitFor<Pod>(home, { collection: podsIn(namespace), name, what: 'its deletion', deadlineMs: watchMs, isDone }, over).then(
+    () => {
+      deletion.isSeen = true;
+      stop();
+    },
+    () => undefined, // it is over; or nobody can say, and then it is as without us
+  );
+  return deletion;
+}
+
+async function run(
+  { budget, underway, source, target }: Standby,
+  signal: AbortSignal,
+  deletion: { readonly isSeen: boolean },
+): Promise<Moved> {
   const start = performance.now();
   try {
     const budgetMs = budget.ms;
     const { frozenMs } = await source.call('source.checkpoint', { budgetMs, record: recordOf(underway.move) }, budgetMs + afterBudgetMs);
-    const { notes } = await target.call('target.finished', null, 60_000);
-    return { frozenMs, notes };
+    return { frozenMs, notes: await notesOf(target, 60_000) };
   } catch (error) {
     const heardMs = performance.now() - start;
     const settled = await settleBoth(underway);
     if (settled.settlement === 'in doubt') throw inDoubt(underway, settled, error as Error);
+    const { name, namespace } = underway.move.pod.metadata;
+    if (settled.settlement === 'roll back' && deletion.isSeen)
+      throw new MigrateError('failed', `pod ${namespace}/${name} was deleted while it was moved`, { cause: error });
     if (settled.settlement === 'roll back')
       throw signal.aborted ? new MigrateError('interrupted', 'stopped', { cause: signal.reason }) : error;
     const note = `the frozen time is an upper bound: ${(error as Error).message}`;
-    const finished = await target.call('target.finished', null, 20_000).catch(() => ({ notes: [] }));
-    return { frozenMs: heardMs, notes: [...finished.notes, note] };
+    return { frozenMs: heardMs, notes: [...(await notesOf(target, 20_000)), note] };
+  }
+}
+
+/** The pod runs by then, whatever becomes of the question. */
+async function notesOf(target: AgentSession, deadlineMs: number): Promise<readonly string[]> {
+  try {
+    return (await target.call('target.finished', null, deadlineMs)).notes;
+  } catch (error) {
+    if (error instanceof TakenOver) throw error;
+    return [`whether the limits of its containers are set again is not known: ${(error as Error).message}`];
   }
 }

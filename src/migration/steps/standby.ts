@@ -56,11 +56,12 @@ export async function standby(prepared: Prepared, say: (message: string) => void
   await requireAwaited(prepared);
   const created = await underway.made.create<KubeObject>(remote, shadowPodsIn(twinNamespace), shadowPod, options, signal);
 
-  await Promise.race([
+  const { podUid } = await Promise.race([
     target.call('target.armed', { deadlineMs: armDeadlineMs }, armDeadlineMs + 5_000),
     whyItCannotStart(prepared, signal),
   ]);
   const shadowUid = created.metadata.uid ?? '';
+  await requireOurs(prepared, podUid, shadowUid, signal);
   await remote.patch(`${shadowPodsIn(twinNamespace)}/${name}`, markingPatch(pod, id, shadowUid), 'merge', signal);
   const fresh = await requireNoDrift(home, pod, signal);
   const budget = freezeBudget(fresh, { now: Date.now() + source.clock.aheadMs, maxFreezeMs: plan.maxFreezeMs });
@@ -100,6 +101,19 @@ async function createTokenSecret({ remote, plan, underway }: Prepared, secret: K
     await remote.delete(`${collection}/${name}`, { preconditions: { uid: found.metadata.uid } }, signal);
     await create();
   }
+}
+
+/**
+ * The agent awaits a pod by its name. Whoever may make pods there could have made one of it first: with a specification, an owner and
+ * an end of his own, and the pod's memory in it.
+ *
+ * @throws MigrateError (failed)
+ */
+async function requireOurs({ remote, plan }: Prepared, podUid: string, shadowUid: string, signal: AbortSignal): Promise<void> {
+  const { name } = plan.pod.metadata;
+  const { metadata } = await remote.get<Pod>(`${podsIn(plan.twinNamespace)}/${name}`, signal);
+  if (metadata.uid === podUid && metadata.ownerReferences?.some(({ uid, controller }) => uid === shadowUid && controller === true)) return;
+  throw new MigrateError('failed', `pod ${plan.twinNamespace}/${name} at ${plan.peer.virtualNode} was made by somebody else`);
 }
 
 /** Never fulfilled; rejects as soon as the new pod's own status tells that it will not start. */

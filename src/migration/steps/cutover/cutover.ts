@@ -22,12 +22,14 @@ const patienceMs = 120_000;
  * Makes the home cluster's object follow the processes: the same name, now on the virtual node. Does what is not done, whoever did
  * the rest. Takes no signal: the pod runs at the peer already, and stopping here would leave it without its object.
  *
+ * @param isFirst no other command can have begun with it: an object that is not there was deleted by somebody else
  * @throws MigrateError (in-doubt) telling what is not done, and how to do it by hand
  */
 export async function cutover(
   { move, home, source }: Underway,
   remote: KubeConnection,
   say: (message: string) => void,
+  isFirst: boolean,
 ): Promise<{ notes: string[] }> {
   const saved = saveObject(homePod(move.pod, move.peer), move.id);
   const notes: string[] = [];
@@ -38,7 +40,8 @@ export async function cutover(
     const seen = await look({ move, home, remote, policy });
     const pod = asLastSeen(move, seen);
     saved.write(homePod(pod, move.peer));
-    const running: Cutover = { move, home, remote, source, seen, saved, say, notes, policy, pod, killed: Promise.resolve() };
+    const wasDeleted = isFirst && seen.current === undefined;
+    const running: Cutover = { move, home, remote, source, seen, wasDeleted, saved, say, notes, policy, pod, killed: Promise.resolve() };
     undone = cutoverTasks.filter((task) => !task.isDone(seen, move));
     for (const task of undone) {
       await task.run(running);

@@ -32,6 +32,8 @@ export interface Cutover {
   readonly notes: string[];
   /** Where an API server may be away for a while. */
   readonly policy: RetryPolicy;
+  /** Somebody else took the old object away, before we could. */
+  readonly wasDeleted: boolean;
   /** The pod with the labels and annotations that it had when its old object was last seen. */
   readonly pod: Pod;
   /** What goes on side by side with the later tasks. */
