@@ -19,11 +19,15 @@ export function recordOf({ pod, peer }: Move): MoveRecord {
  * The record as it came back from a node, if it is the one that was given to it.
  *
  * @param mark of the pod's object, as the API server at home has it (the source helper's annotation)
+ * @param asked the pod that is asked about: what is told of another one is not what a person wants to have moved
  * @throws Error when the node has changed it, or has none
  */
-export function checkedRecord(value: unknown, mark: string | undefined): MoveRecord {
+export function checkedRecord(value: unknown, mark: string | undefined, { metadata: asked }: Pod): MoveRecord {
   const { version, pod, to } = (typeof value === 'object' && value !== null ? value : {}) as Partial<MoveRecord>;
   if (version !== 1 || pod === undefined || typeof to !== 'string') throw new Error('its source node keeps no record of it');
   if (markOf(pod) !== mark) throw new Error('the record that its source node keeps is not the one that it was given');
+  const { name, namespace, uid } = pod.metadata;
+  if (name !== asked.name || namespace !== asked.namespace || uid !== asked.uid)
+    throw new Error('the record that its source node keeps is of another pod');
   return { version, pod, to };
 }

@@ -11,17 +11,24 @@ const mark = sourceHelper(move, 'agent:1').metadata.annotations?.['kubectl-migra
 
 test('the record that a node gives back is the one that it was given', () => {
   const carried: unknown = JSON.parse(JSON.stringify(recordOf(move)));
-  expect(checkedRecord(carried, mark)).toEqual({ version: 1, pod, to: 'away' });
+  expect(checkedRecord(carried, mark, pod)).toEqual({ version: 1, pod, to: 'away' });
 });
 
 test('a pod that the node has changed is not made at home', () => {
   const other = { ...recordOf(move), pod: { ...pod, spec: { containers: [], hostPID: true } } };
-  expect(() => checkedRecord(other, mark)).toThrow('is not the one that it was given');
-  expect(() => checkedRecord(recordOf(move), undefined)).toThrow('is not the one that it was given');
+  expect(() => checkedRecord(other, mark, pod)).toThrow('is not the one that it was given');
+  expect(() => checkedRecord(recordOf(move), undefined, pod)).toThrow('is not the one that it was given');
 });
 
 test('no record is no record', () => {
   for (const value of [null, undefined, 'x', {}, { version: 2, pod, to: 'away' }]) {
-    expect(() => checkedRecord(value, mark)).toThrow('keeps no record');
+    expect(() => checkedRecord(value, mark, pod)).toThrow('keeps no record');
+  }
+});
+
+test('a record of another pod is refused, whoever made the mark for it', () => {
+  for (const other of [{ name: 'web-1' }, { namespace: 'default' }, { uid: 'v' }]) {
+    const asked: Pod = { ...pod, metadata: { ...pod.metadata, ...other } };
+    expect(() => checkedRecord(recordOf(move), mark, asked)).toThrow('is of another pod');
   }
 });

@@ -10,6 +10,7 @@ import { refusalBy } from '../../preflight/refusal.ts';
 import type { Hello } from '../../protocol/agent-calls.ts';
 import type { MigrationRequest } from '../contract.ts';
 import { converse } from '../helpers/conversation.ts';
+import { genuineOnly } from './genuine.ts';
 import { agentContainer, roleLabel } from '../helpers/pods.ts';
 import { untilHelperRuns } from '../helpers/wait.ts';
 
@@ -20,15 +21,17 @@ export interface Earlier {
   readonly helpers: readonly Pod[];
 }
 
-/** The migrations of that pod of which helpers are there. */
-export async function findEarlier({ connection, namespace, pod }: MigrationRequest, signal: AbortSignal): Promise<Earlier[]> {
+/** The migrations of that pod of which helpers are there; pods that only look like helpers are nobody's concern. */
+export async function findEarlier(request: MigrationRequest, signal: AbortSignal): Promise<Earlier[]> {
+  const { connection, namespace, pod, agentImage } = request;
   const query = { labelSelector: `${managedByLabel}=${managedByValue}` };
   const list = await connection.list<Pod>(podsIn(namespace), signal, query).catch((error: unknown) => {
     // Whoever may not list pods cannot move one; the plan tells so in its words.
     if (error instanceof KubeError && error.code === 403) return { items: [] };
     throw error;
   });
-  return earlierOf(pod, list.items);
+  const named = earlierOf(pod, list.items).flatMap(({ helpers }) => helpers);
+  return earlierOf(pod, await genuineOnly(connection, namespace, agentImage, named, signal));
 }
 
 /** Pure part of {@link findEarlier}. @param helpers all that are in the pod's namespace */

@@ -154,7 +154,7 @@ async function podAsItWas({ move, source }: Underway, earlier: Earlier): Promise
   const mark = first?.metadata.annotations?.[recordAnnotation];
   try {
     const answer = await source?.call('source.state', null, 20_000);
-    return checkedRecord(answer?.record, mark).pod;
+    return checkedRecord(answer?.record, mark, move.pod).pod;
   } catch (cause) {
     if (move.pod.status !== undefined) return move.pod;
     throw new MigrateError(
