@@ -114,9 +114,10 @@ static int run(char **command, const char *outlives_us_in) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-// A root file system with nothing but the folder and our tools: whatever a name or a symbolic link says, it cannot
-// lead anywhere else. The tmpfs is ours alone, as is the mount namespace; both go with the last process.
-static int jail(const char *proc, const char *folder, char **command) {
+// A root file system with nothing but the folder, perhaps another one beside it that can only be read, and our tools: whatever a name
+// or a symbolic link says, it cannot lead anywhere else. The tmpfs is ours alone, as is the mount namespace; both go with the last
+// process.
+static int jail(const char *proc, const char *folder, const char *beside, char **command) {
   char root[] = "/tmp", place[64], tools[sizeof root + sizeof NODE_DIR + 16];
   if (enter(proc))
     return 1;
@@ -124,14 +125,22 @@ static int jail(const char *proc, const char *folder, char **command) {
     return fail("unshare");
   // Opened here and not before: a mount can only be bound from within its own mount namespace.
   int target = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int other = beside ? open(beside, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
   int toolbox = open(NODE_DIR "/tools", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (target < 0)
     return fail(folder);
+  if (beside && other < 0)
+    return fail(beside);
   if (mount("kubectl-migrate", root, "tmpfs", 0, "mode=0700,size=16m"))
     return fail("tmpfs");
   snprintf(place, sizeof place, "/proc/self/fd/%d", target);
   if (mkdir("/tmp/d", 0700) || mount(place, "/tmp/d", NULL, MS_BIND, NULL))
     return fail("bind folder");
+  if (beside) {
+    snprintf(place, sizeof place, "/proc/self/fd/%d", other);
+    if (mkdir("/tmp/o", 0700) || mount(place, "/tmp/o", NULL, MS_BIND, NULL) || mount(NULL, "/tmp/o", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
+      return fail("bind folder beside it");
+  }
   if (toolbox >= 0) {
     snprintf(tools, sizeof tools, "%s", root);
     for (const char *from = NODE_DIR "/tools"; *from;) {
@@ -148,6 +157,8 @@ static int jail(const char *proc, const char *folder, char **command) {
   // None of the node's mounts is held from here: what the node unmounts while a tool of ours runs is free. A root that was booted
   // from memory cannot be turned round; there they are held for so long.
   close(target);
+  if (beside)
+    close(other);
   close(toolbox);
   if (chdir(root) || mkdir("node", 0700))
     return fail(root);
@@ -170,7 +181,9 @@ int main(int argc, char **argv) {
     return run(argv + 4, argv[3]);
   }
   if (argc >= 5 && !strcmp(argv[1], "jail"))
-    return jail(argv[2], argv[3], argv + 4);
-  fprintf(stderr, "usage: host-exec enter PROC PROG ARGS | outlive|jail PROC DIR PROG ARGS\n");
+    return jail(argv[2], argv[3], NULL, argv + 4);
+  if (argc >= 6 && !strcmp(argv[1], "jail-beside"))
+    return jail(argv[2], argv[3], argv[4], argv + 5);
+  fprintf(stderr, "usage: host-exec enter PROC PROG ARGS | outlive|jail PROC DIR PROG ARGS | jail-beside PROC DIR OTHER PROG ARGS\n");
   return 2;
 }

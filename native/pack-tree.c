@@ -1,6 +1,7 @@
 // Packs the folder that it is started in, in two rounds: all of it while its pod runs, and, when the pod stands still, what has
 // changed since. Started before the freeze it is there when time counts, and knows what it saw. GNU tar does the packing: it knows
-// more of file systems than we want to (sparse files, hard links, devices, extended attributes, ACLs); we tell it what.
+// more of file systems than we want to (sparse files, hard links, devices, extended attributes, ACLs); we tell it what. Of an upper
+// layer it packs what the overlay shows: the kernel alone knows where content lies, and which attributes are its own.
 //
 // Orders, a line each: `bytes MS` (how much there is, and changed within the last milliseconds), `base`, `last INODE…` (those that are mapped shared and writable). Answers are
 // frames, one byte of kind and four of length: `b` numbers, `g` what must go at the copy (see walk.h), `t` the archive, `d` the end
@@ -81,7 +82,7 @@ static int file_of(const struct list *list) {
 }
 
 // Whether tar had nothing to say. `archive` is told what goes out, unless it is NULL.
-static int send_archive(const struct list *names, int is_still, struct archive *archive) {
+static int send_archive(const struct tree *tree, const struct list *names, int is_still, struct archive *archive) {
   static char buffer[262144];
   int input = file_of(names), words = memfd_create("words", MFD_CLOEXEC), output[2], status = 0;
   if (words < 0 || pipe2(output, O_CLOEXEC))
@@ -91,7 +92,8 @@ static int send_archive(const struct list *names, int is_still, struct archive *
   if (child == 0) {
     if (is_still)
       tar[sizeof tar / sizeof *tar - 4] = NULL;
-    if (dup2(input, 0) == 0 && dup2(output[1], 1) == 1 && dup2(words, 2) == 2)
+    int is_there = !tree->overlay || !fchdir(tree->overlay->root);
+    if (is_there && dup2(input, 0) == 0 && dup2(output[1], 1) == 1 && dup2(words, 2) == 2)
       execvp(tar[0], (char **)tar);
     dprintf(words, "tar: %s", strerror(errno));
     _exit(127);
@@ -151,7 +153,7 @@ static void base(struct tree *tree) {
   prepare(tree);
   look(tree, &changes);
   send_long('g', changes.gone.bytes, changes.gone.length);
-  tree->has_gaps = !send_archive(&changes.packed, 0, tree->is_volatile ? &archive : NULL);
+  tree->has_gaps = !send_archive(tree, &changes.packed, 0, tree->is_volatile ? &archive : NULL);
   send_frame('d', "", 0);
   free(changes.gone.bytes);
   free(changes.packed.bytes);
@@ -168,7 +170,7 @@ static void last(struct tree *tree, char *inodes) {
   look_again(tree, &changes);
   send_long('g', changes.gone.bytes, changes.gone.length);
   if (changes.packed.length)
-    send_archive(&changes.packed, 1, NULL);
+    send_archive(tree, &changes.packed, 1, NULL);
   send_frame('d', "", 0);
 }
 
@@ -181,12 +183,29 @@ static void bytes(struct tree tree, const char *milliseconds) {
   send_frame('d', "", 0);
 }
 
+// Those of an overlay that was mounted with `userxattr` begin otherwise. In any other one, what begins like that is the container's own.
+static const struct overlay *overlay_of(const char *marks, const char *root) {
+  static struct overlay overlay;
+  int is_users = !strcmp(marks, "user");
+  overlay.opaque = is_users ? "user.overlay.opaque" : "trusted.overlay.opaque";
+  overlay.redirect = is_users ? "user.overlay.redirect" : "trusted.overlay.redirect";
+  overlay.root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (overlay.root < 0)
+    fail(strerror(errno), root);
+  return &overlay;
+}
+
 int main(int argc, char **argv) {
-  if (argc < 2 || (strcmp(argv[1], "plain") && strcmp(argv[1], "overlay"))) {
-    fprintf(stderr, "usage: pack-tree plain|overlay [ONLY...]\n");
+  int is_plain = argc > 1 && !strcmp(argv[1], "plain");
+  if (!is_plain && (argc != 4 || strcmp(argv[1], "overlay") || (strcmp(argv[2], "trusted") && strcmp(argv[2], "user")))) {
+    fprintf(stderr, "usage: pack-tree plain [ONLY...] | overlay trusted|user ROOT\n");
     return 2;
   }
-  struct tree tree = {.is_overlay = !strcmp(argv[1], "overlay"), .only = argc > 2 ? argv + 2 : NULL};
+  struct tree tree = {0};
+  if (is_plain)
+    tree.only = argc > 2 ? argv + 2 : NULL;
+  else
+    tree.overlay = overlay_of(argv[2], argv[3]);
   struct rlimit most;
   // A descriptor for each folder on the way down.
   if (!getrlimit(RLIMIT_NOFILE, &most) && most.rlim_cur < most.rlim_max) {

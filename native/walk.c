@@ -14,6 +14,7 @@ struct walk {
   struct tree *tree;
   struct changes *changes;
   int is_second;
+  int is_layer; // whether we are in an upper layer, and not in its overlay
   struct list path; // of where we are, relative to the folder, not ended by a zero byte
 };
 
@@ -128,7 +129,7 @@ static void renew(struct walk *walk, const struct entry *old, const struct entry
     return mark(walk, 'r');
   // tar puts a thing of the same kind, or a folder that is new, in its place by itself. An upper layer may hide a folder of the image.
   int is_kept = old && !old->is_deleted && (old->mode & S_IFMT) == (now->mode & S_IFMT);
-  if (!is_kept && (old || !S_ISDIR(now->mode)) && (walk->is_second || walk->tree->is_overlay))
+  if (!is_kept && (old || !S_ISDIR(now->mode)) && (walk->is_second || walk->tree->overlay))
     mark(walk, 'r');
   // CRIU makes sockets again.
   if (!S_ISSOCK(now->mode))
@@ -137,7 +138,7 @@ static void renew(struct walk *walk, const struct entry *old, const struct entry
 
 // Ends the program, unless what was there is gone while the first look is taken.
 static int missing(const struct walk *walk) {
-  if (!walk->is_second && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+  if (!walk->is_second && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ESTALE))
     return 0;
   const char *reason = strerror(errno);
   struct list text = {0};
@@ -146,10 +147,35 @@ static int missing(const struct walk *walk) {
   fail(reason, text.bytes);
 }
 
-static int is_opaque(int folder) {
+static int is_opaque(const struct overlay *overlay, int folder) {
   char value;
-  return (fgetxattr(folder, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y') ||
-         (fgetxattr(folder, "user.overlay.opaque", &value, 1) == 1 && value == 'y');
+  return fgetxattr(folder, overlay->opaque, &value, 1) == 1 && value == 'y';
+}
+
+// Whether it was moved while what it has from the image stayed there.
+static int is_redirected(const struct walk *walk, int folder) {
+  if (fgetxattr(folder, walk->tree->overlay->redirect, NULL, 0) >= 0)
+    return 1;
+  if (errno != ENODATA && errno != ENOTSUP)
+    missing(walk);
+  return 0;
+}
+
+// The folder where we are, as the container sees it; -1 when it is not there. No link is followed: the container may run.
+static int open_in_overlay(const struct walk *walk) {
+  struct list path = {0};
+  append(&path, walk->path.bytes, walk->path.length);
+  append(&path, "", 1);
+  char *rest, *name = strtok_r(path.bytes, "/", &rest);
+  int folder = openat(walk->tree->overlay->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (; name && folder >= 0; name = strtok_r(NULL, "/", &rest)) {
+    int next = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), reason = errno;
+    close(folder);
+    folder = next;
+    errno = reason;
+  }
+  free(path.bytes);
+  return folder;
 }
 
 static int is_wanted(const struct walk *walk, const char *name) {
@@ -203,14 +229,23 @@ static int visit(struct walk *walk, int parent, const char *name, int is_all) {
       .uid = status.st_uid,
       .gid = status.st_gid,
       .links = (uint32_t)status.st_nlink,
-      .is_deleted = tree->is_overlay && S_ISCHR(status.st_mode) && status.st_rdev == 0,
+      .is_deleted = walk->is_layer && S_ISCHR(status.st_mode) && status.st_rdev == 0,
   };
-  int folder = -1;
+  int folder = -1, is_moved = 0;
   if (S_ISDIR(now.mode)) {
     folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0)
       return missing(walk);
-    now.is_opaque = tree->is_overlay && walk->path.length && is_opaque(folder);
+    if (walk->is_layer && walk->path.length) {
+      now.hides_image = is_opaque(tree->overlay, folder);
+      is_moved = !now.hides_image && is_redirected(walk, folder);
+    }
+    if (is_moved) {
+      now.hides_image = 1;
+      close(folder);
+      if ((folder = open_in_overlay(walk)) < 0)
+        return missing(walk);
+    }
   } else if (!now.is_deleted && !S_ISSOCK(now.mode)) {
     walk->changes->bytes += (uint64_t)now.size;
     walk->changes->young += now.changed > walk->changes->young_since ? (uint64_t)now.size : 0;
@@ -229,14 +264,16 @@ static int visit(struct walk *walk, int parent, const char *name, int is_all) {
     renew(walk, old, &now);
   if (folder < 0)
     return is_changed;
-  // It was emptied at the copy already if it was opaque at the first look; what lies in it unchanged would be lost by doing it again.
-  if (now.is_opaque && !(old && old->is_opaque && old->inode == now.inode)) {
+  // It was emptied at the copy already if it hid the image's at the first look; what lies in it unchanged would be lost by doing it again.
+  if (now.hides_image && !(old && old->hides_image && old->inode == now.inode)) {
     mark(walk, 'e');
     is_all = 1;
   }
+  walk->is_layer &= !is_moved;
   // What is put into a folder at the copy changes the folder's time there.
   if (visit_children(walk, folder, is_all || (tree->has_gaps && is_changed)) && !is_changed)
     pack(walk);
+  walk->is_layer |= is_moved;
   close(folder);
   return is_changed;
 }
@@ -250,7 +287,7 @@ void know(struct tree *tree, const char *path, size_t length, uint64_t content) 
 }
 
 void look(struct tree *tree, struct changes *changes) {
-  struct walk walk = {.tree = tree, .changes = changes};
+  struct walk walk = {.tree = tree, .changes = changes, .is_layer = tree->overlay != NULL};
   append(&walk.path, "", 0);
   visit(&walk, AT_FDCWD, ".", 0);
   index_entries(tree);
@@ -258,7 +295,7 @@ void look(struct tree *tree, struct changes *changes) {
 }
 
 void look_again(struct tree *tree, struct changes *changes) {
-  struct walk walk = {.tree = tree, .changes = changes, .is_second = 1};
+  struct walk walk = {.tree = tree, .changes = changes, .is_second = 1, .is_layer = tree->overlay != NULL};
   append(&walk.path, "", 0);
   if (!tree->table)
     index_entries(tree);

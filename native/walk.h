@@ -18,12 +18,22 @@ struct entry {
   uint32_t length;
   size_t path; // where it begins among the paths
   uint64_t content; // a hash, when it is known what the copy has
-  char is_opaque, is_deleted, is_seen, is_known;
+  char hides_image, is_deleted, is_seen, is_known;
+};
+
+// A container's root file system. Its upper layer tells what was changed, and marks deletions, but need not have all of it: what was
+// moved, or got another owner and no more, may have its content in the image still, under another name.
+struct overlay {
+  int root;
+  // The attributes of a folder of the upper layer that hides what the image has there, and of one that has what lies elsewhere in it.
+  const char *opaque, *redirect;
 };
 
 struct tree {
-  // Whether it is the upper layer of an overlay, in which deletions are marked; whether its files can change without any stamp.
-  int is_overlay, is_volatile;
+  // Whose upper layer it is, if it is one.
+  const struct overlay *overlay;
+  // Whether its files can change without any stamp.
+  int is_volatile;
   // Of the entries right in the folder only these; all when NULL. Ends with NULL.
   char **only;
   // What the first look saw. It was begun at `since`, nanoseconds since 1970; no earlier stamp comes from a later change.

@@ -1,5 +1,5 @@
 import { copyFile, mkdir, mkdtemp, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { must, run, type RunResult } from '../../build/run.ts';
@@ -28,6 +28,11 @@ beforeAll(async () => {
     '#include <stdio.h>\nint main(int n, char **v) { FILE *f = fopen(v[n - 1], "r"); int c; while (f && (c = getc(f)) != EOF) putchar(c); return !f; }';
   await writeFile(join(folder, 'show.c'), program);
   await must(['gcc', '-static', '-o', join(folder, 'show'), join(folder, 'show.c')]);
+  await writeFile(
+    join(folder, 'wait.c'),
+    '#include <unistd.h>\nint main(void) { char c; write(1, "in\\n", 3); return read(0, &c, 1) < 0; }',
+  );
+  await must(['gcc', '-static', '-o', join(folder, 'wait'), join(folder, 'wait.c')]);
 }, 60_000);
 
 afterAll(async () => rm(folder, { recursive: true, force: true }));
@@ -57,6 +62,35 @@ test.each(['../../../../../../etc/hostname', '/etc/hostname', '/proc/1/root/etc/
     expect(await onNode(`exec ${hostExec} jail /proc ${jail} ./show ${target}`)).toMatchObject({ code: 1, stdout: '' });
   },
 );
+
+test('a folder beside the tool’s own can be read and not written, and nothing leads out of it', async () => {
+  const [jail, beside] = await Promise.all([mkdtemp(join(folder, 'jail-')), mkdtemp(join(folder, 'beside-'))]);
+  await copyFile(join(folder, 'show'), join(jail, 'show'));
+  await writeFile(join(beside, 'file'), 'other');
+  await symlink('../../../../../../etc/hostname', join(beside, 'link'));
+  await writeFile(
+    join(folder, 'add.c'),
+    '#include <errno.h>\n#include <fcntl.h>\nint main(void) { return open("/o/new", O_CREAT | O_WRONLY, 0600) < 0 ? errno : 0; }',
+  );
+  await must(['gcc', '-static', '-o', join(jail, 'add'), join(folder, 'add.c')]);
+  const jailed = async (command: string): Promise<RunResult> => onNode(`exec ${hostExec} jail-beside /proc ${jail} ${beside} ${command}`);
+  expect(await jailed('./show /o/file')).toMatchObject({ code: 0, stdout: 'other' });
+  expect(await jailed('./show /o/link')).toMatchObject({ code: 1, stdout: '' });
+  expect(await jailed('./add')).toMatchObject({ code: constants.errno.EROFS });
+});
+
+test('a root file system that the node unmounts while a tool has it beside its folder is no hindrance', async () => {
+  const at = await mkdtemp(join(folder, 'rootfs-'));
+  const script = `
+    cd ${at}; mkdir image upper work root; cp ${folder}/wait upper
+    mount -t overlay overlay -o lowerdir=image,upperdir=upper,workdir=work root
+    mkfifo go said; exec 3<>go
+    ${hostExec} jail-beside /proc ${at}/upper ${at}/root ./wait < go > said & tool=$!
+    read answer < said
+    umount root; rm -r upper root; ls
+    echo >&3; wait $tool`;
+  expect(await onNode(script)).toMatchObject({ code: 0, stdout: 'go\nimage\nsaid\nwork\n', stderr: '' });
+});
 
 test('what outlives the helper works in its folder, and is the last that the kernel kills for memory', async () => {
   const work = await mkdtemp(join(folder, 'work-'));
@@ -100,11 +134,7 @@ test('a volume that the node gives up while a tool is in its jail is free', asyn
   const [jail, volume] = [join(folder, 'jail-held'), join(folder, 'volume')];
   await mkdir(jail);
   await mkdir(volume);
-  await writeFile(
-    join(folder, 'wait.c'),
-    '#include <unistd.h>\nint main(void) { char c; write(1, "in\\n", 3); return read(0, &c, 1) < 0; }',
-  );
-  await must(['gcc', '-static', '-o', join(jail, 'wait'), join(folder, 'wait.c')]);
+  await copyFile(join(folder, 'wait'), join(jail, 'wait'));
   const script = `
     cd ${folder}; truncate -s 8M image; mkfs.ext4 -q image; mount -o loop image volume
     mkfifo go said; exec 3<>go

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -21,6 +21,15 @@ export async function buildTreePrograms(): Promise<Programs> {
   return new Programs(folder);
 }
 
+interface PackOptions {
+  readonly overlay?: Tree['overlay'];
+  readonly only?: readonly string[];
+  /** Where tar is looked for first. */
+  readonly path?: string;
+  /** Turns a command into one that runs elsewhere, in this folder. */
+  readonly inside?: (folder: string, command: readonly string[]) => readonly string[];
+}
+
 export class Programs {
   readonly folder: string;
 
@@ -28,12 +37,13 @@ export class Programs {
     this.folder = folder;
   }
 
-  /** @param path where tar is looked for first */
-  pack(folder: string, options: { isOverlay?: boolean; only?: readonly string[]; path?: string } = {}): TreePacker {
-    const tree: Tree = { name: 'volume.test', folder, isOverlay: options.isOverlay ?? false, ...(options.only && { only: options.only }) };
-    const [program = '', ...words] = packCommand(tree);
+  pack(folder: string, options: PackOptions = {}): TreePacker {
+    const { overlay, only, inside = (_, command) => command } = options;
+    const tree: Tree = { name: 'volume.test', folder, ...(overlay && { overlay }), ...(only && { only }) };
+    const [name = '', ...words] = packCommand(tree, overlay?.root ?? '');
+    const [program = '', ...more] = inside(folder, [join(this.folder, name), ...words]);
     const env = { ...process.env, LC_ALL: 'C', ASAN_OPTIONS: 'detect_leaks=0', PATH: `${options.path ?? ''}:${process.env['PATH'] ?? ''}` };
-    return new TreePacker(tree, spawn(join(this.folder, program), words, { cwd: folder, env, stdio: ['pipe', 'pipe', 'pipe'] }));
+    return new TreePacker(tree, spawn(program, more, { cwd: folder, env, stdio: ['pipe', 'pipe', 'pipe'] }));
   }
 
   /** Brings one round into the copy. @returns what had to go and how much was packed @throws Error with what either program says */
@@ -64,6 +74,59 @@ export class Programs {
 
   async remove(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** A container's root file system, mounted for as long as it runs, in a mount namespace of its own. */
+export class Overlay {
+  readonly #at: string;
+  readonly #options: string;
+  readonly #holder: ChildProcess;
+
+  private constructor(at: string, options: string, holder: ChildProcess) {
+    this.#at = at;
+    this.#options = options;
+    this.#holder = holder;
+  }
+
+  /** @param at has the folders `image` and `upper` */
+  static async mount(at: string, options: string): Promise<Overlay> {
+    const mount = `mkdir -p work merged; mount -t overlay overlay -o lowerdir=image,upperdir=upper,workdir=work,${options} merged`;
+    const holder = spawn('unshare', ['--mount', 'sh', '-euc', `${mount}; echo; exec cat`], { cwd: at, stdio: ['pipe', 'pipe', 'inherit'] });
+    await Promise.race([
+      once(holder.stdout, 'data'),
+      once(holder, 'close').then(() => Promise.reject(new Error(`no overlay could be mounted with ${options}`))),
+    ]);
+    return new Overlay(at, options, holder);
+  }
+
+  /** Carries a script out in the container. */
+  async run(script: string): Promise<void> {
+    await must(this.#inside(join(this.#at, 'merged'), ['sh', '-euc', script]));
+  }
+
+  pack(programs: Programs): TreePacker {
+    return programs.pack(join(this.#at, 'upper'), {
+      overlay: { root: join(this.#at, 'merged'), marks: this.#options.includes('userxattr') ? 'user' : 'trusted' },
+      inside: (folder, command) => this.#inside(folder, command),
+    });
+  }
+
+  /** As {@link contentOf} tells it. */
+  async content(): Promise<string[]> {
+    const seen = join(this.#at, 'seen');
+    await this.run(`cp -a . ${seen}`);
+    return await contentOf(seen);
+  }
+
+  async unmount(): Promise<void> {
+    const ended = once(this.#holder, 'close');
+    this.#holder.stdin?.end();
+    await ended;
+  }
+
+  #inside(folder: string, command: readonly string[]): string[] {
+    return ['nsenter', `--mount=/proc/${this.#holder.pid}/ns/mnt`, `--wdns=${folder}`, ...command];
   }
 }
 

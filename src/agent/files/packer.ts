@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { startJailed } from '../node/host.ts';
+import { besideJailed, startJailed } from '../node/host.ts';
 import type { Tree } from './tree.ts';
 
 /** A part of what a copy of a tree needs: of the list of what must go there, or of the archive. */
@@ -9,9 +9,13 @@ export interface Piece {
   readonly bytes: Buffer;
 }
 
-/** The program and how it is told what the tree is; see native/pack-tree.c. */
-export function packCommand({ isOverlay, only = [] }: Tree): string[] {
-  return ['pack-tree', isOverlay ? 'overlay' : 'plain', ...only];
+/**
+ * The program and how it is told what the tree is; see native/pack-tree.c.
+ *
+ * @param root where the program has the overlay's root
+ */
+export function packCommand({ overlay, only = [] }: Tree, root: string): string[] {
+  return overlay ? ['pack-tree', 'overlay', overlay.marks, root] : ['pack-tree', 'plain', ...only];
 }
 
 /** Packs one tree in two rounds. Its program stays from the first to the second, and ends with it. */
@@ -36,7 +40,7 @@ export class TreePacker {
   }
 
   static start(tree: Tree): TreePacker {
-    return new TreePacker(tree, startJailed(tree.folder, packCommand(tree)));
+    return new TreePacker(tree, startJailed(tree.folder, packCommand(tree, besideJailed), tree.overlay?.root));
   }
 
   /** Everything, while it may change. @throws Error with the program's words */

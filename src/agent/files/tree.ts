@@ -1,11 +1,19 @@
+/** A container's root file system. Its upper layer says what was changed, but need not have all of it: see native/walk.h. */
+export interface Overlay {
+  /** Absolute path on the node. */
+  readonly root: string;
+  /** The kind of extended attributes by which it marks what lies in its layers. */
+  readonly marks: 'trusted' | 'user';
+}
+
 /** A folder whose content belongs to the pod's state. */
 export interface Tree {
   /** Names it for both agents: `volume.NAME`, `projected.NAME`, `rootfs.CONTAINER`, `shm`. */
   readonly name: string;
   /** Absolute path on the node. */
   readonly folder: string;
-  /** Whether it is the upper layer of an overlay, in which deletions are marked. */
-  readonly isOverlay: boolean;
+  /** The overlay whose upper layer it is. */
+  readonly overlay?: Overlay;
   /** Of the entries right in the folder only these travel; all when left out. */
   readonly only?: readonly string[];
 }

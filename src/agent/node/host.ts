@@ -66,9 +66,17 @@ export async function runJailed(folder: string, command: readonly string[], opti
   return await run(['jail', hostProc, folder, ...command], { ...options, env: { ...toolPath, ...options.env } });
 }
 
-/** The same for a tool that we talk with: it must end when its input does, as ours does when this agent is killed. */
-export function startJailed(folder: string, command: readonly string[]): ChildProcess {
-  return spawn(hostExec, ['jail', hostProc, folder, ...command], { env: toolPath, stdio: ['pipe', 'pipe', 'pipe'] });
+/** Where {@link startJailed} has the folder beside the tool's own. */
+export const besideJailed = '/o';
+
+/**
+ * The same for a tool that we talk with: it must end when its input does, as ours does when this agent is killed.
+ *
+ * @param beside absolute path on the node of a second folder, which can be read there
+ */
+export function startJailed(folder: string, command: readonly string[], beside?: string): ChildProcess {
+  const jail = beside === undefined ? ['jail', hostProc, folder] : ['jail-beside', hostProc, folder, beside];
+  return spawn(hostExec, [...jail, ...command], { env: toolPath, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 const standardEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };

@@ -14,12 +14,11 @@ import { processesOf } from '../proc/processes.ts';
 export function mappedInodes(containers: readonly NodeContainer[], trees: readonly Tree[]): Set<bigint> {
   const inodes = new Set<bigint>();
   for (const container of containers) {
-    const upper = trees.find(({ name }) => name === `rootfs.${container.name}`)?.folder;
+    const rootfs = trees.find(({ name }) => name === `rootfs.${container.name}`);
     for (const pid of processesOf(container)) {
       for (const [address, inode] of sharedMappings(pid)) {
         inodes.add(inode);
-        const own = upper === undefined ? undefined : inodeInUpper(pid, address, upper);
-        if (own !== undefined) inodes.add(own);
+        for (const own of rootfs ? ownInodes(pid, address, rootfs) : []) inodes.add(own);
       }
     }
   }
@@ -35,15 +34,16 @@ function sharedMappings(pid: number): [string, bigint][] {
   ]);
 }
 
-/** The inode in the upper layer of what is mapped there; undefined for what is not of the container's own root file system. */
-function inodeInUpper(pid: number, address: string, upper: string): bigint | undefined {
+/** What is mapped there has these in the upper layer and in the overlay; none when it is not of the container's own root file system. */
+function ownInodes(pid: number, address: string, { folder, overlay }: Tree): bigint[] {
   const link = `${hostProc}/${pid}/map_files/${address}`;
   try {
-    if (statSync(link).dev !== statSync(`${hostProc}/${pid}/root`).dev) return undefined;
-    return lstatSync(Buffer.concat([Buffer.from(onHost(upper)), readlinkSync(link, 'buffer')]), { bigint: true }).ino;
+    if (statSync(link).dev !== statSync(`${hostProc}/${pid}/root`).dev) return [];
+    const path = readlinkSync(link, 'buffer');
+    return [folder, overlay?.root ?? folder].map((at) => lstatSync(Buffer.concat([Buffer.from(onHost(at)), path]), { bigint: true }).ino);
   } catch (error) {
     // A file that has no name any more, or a mapping of something else.
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
     throw error;
   }
 }

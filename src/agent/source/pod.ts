@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import type { PodOnNode } from '../../protocol/agent-calls.ts';
 import { plainSegment } from '../../protocol/names.ts';
-import type { Tree } from '../files/tree.ts';
+import type { Overlay, Tree } from '../files/tree.ts';
 import { hostProc, onHost } from '../node/host.ts';
 import { findContainer, podVolumesDir, sharedMemoryDir, type NodeContainer } from '../runc/container.ts';
 import { processesOf } from '../proc/processes.ts';
@@ -25,24 +25,24 @@ export async function findPod(pod: PodOnNode): Promise<SourcePod> {
   const trees: Tree[] = pod.volumes.map((name) => ({
     name: `volume.${plainSegment(name, 'volume')}`,
     folder: `${volumes}/kubernetes.io~empty-dir/${name}`,
-    isOverlay: false,
   }));
   const shared = sharedMemoryDir(first.spec);
-  if (shared) trees.push({ name: 'shm', folder: shared, isOverlay: false });
-  for (const container of containers) trees.push({ name: `rootfs.${container.name}`, folder: upperLayer(container), isOverlay: true });
+  if (shared) trees.push({ name: 'shm', folder: shared });
+  for (const container of containers) trees.push({ name: `rootfs.${container.name}`, ...changedFiles(container) });
   trees.push(...heldProjections(pod, volumes, containers));
   const name = first.spec.annotations?.['io.kubernetes.cri.sandbox-name'] ?? '';
   return { name, uid: pod.uid, containers, trees: trees.filter(({ folder }) => existsSync(onHost(folder))) };
 }
 
-/** The folder with everything that the container changed in its image's files. */
-function upperLayer(container: NodeContainer): string {
-  const mountPoint = `${container.bundle}/rootfs`;
+/** What the container changed in its image's files. */
+function changedFiles(container: NodeContainer): { folder: string; overlay: Overlay } {
+  const root = `${container.bundle}/rootfs`;
   const mounts = readFileSync(`${hostProc}/1/mountinfo`, 'utf8').split('\n');
-  const line = mounts.find((one) => one.split(' ')[4] === mountPoint);
+  const line = mounts.find((one) => one.split(' ')[4] === root);
   const upper = line === undefined ? undefined : /[ ,]upperdir=([^, ]+)/.exec(line)?.[1];
   if (upper === undefined) throw new Error(`the root file system of container ${container.name} is no overlay`);
-  return upper;
+  const marks = /[ ,]userxattr(,|$)/.test(line ?? '') ? 'user' : 'trusted';
+  return { folder: upper, overlay: { root, marks } };
 }
 
 const volumeKinds = ['configmap', 'secret', 'projected', 'downward-api'];
@@ -62,7 +62,6 @@ function heldProjections(pod: PodOnNode, volumes: string, containers: readonly N
       .map((folder) => ({
         name: `projected.${name}`,
         folder,
-        isOverlay: false,
         only: readdirSync(onHost(folder)).filter((entry) => timestamped.test(entry)),
       })),
   );
