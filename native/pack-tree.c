@@ -61,7 +61,7 @@ _Noreturn void fail(const char *what, const char *path) {
 
 static const char *tar[] = {
     "tar", "--create", "--format=posix", "--numeric-owner", "--sparse", "--acls", "--xattrs", "--xattrs-include=*",
-    "--xattrs-exclude=trusted.overlay.*", "--xattrs-exclude=user.overlay.*", "--xattrs-exclude=security.selinux",
+    "--xattrs-exclude=security.selinux",
     // Names are bytes: none is a pattern, an option or an escape.
     "--no-recursion", "--null", "--verbatim-files-from", "--files-from=-",
     // While the pod runs, files that go or change as they are read are no error: they are looked at again.

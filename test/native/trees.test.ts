@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { must } from '../../build/run.ts';
-import { buildTreePrograms, contentOf, Overlay, type Programs } from './trees.ts';
+import { aged, buildTreePrograms, contentOf, marking, marksIn, type Programs } from './trees.ts';
 
 let programs: Programs;
 
@@ -13,15 +13,6 @@ beforeAll(async () => {
   programs = await buildTreePrograms();
 }, 60_000);
 afterAll(async () => programs.remove());
-
-/** A folder and its copy; `script` fills the folder. Nothing in it is so young that its stamps are not believed. */
-async function pair(script: string, where = programs.folder): Promise<{ folder: string; copy: string }> {
-  const [folder, copy] = await Promise.all([mkdtemp(join(where, 'from-')), mkdtemp(join(programs.folder, 'copy-'))]);
-  await must(['sh', '-euc', script], { cwd: folder });
-  return { folder, copy };
-}
-
-const old = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2_100));
 
 describe('what is in a folder comes to its copy, and so does what changes later', () => {
   test('names are bytes, and none means anything', async () => {
@@ -48,7 +39,7 @@ describe('what is in a folder comes to its copy, and so does what changes later'
       names
         .map((name) => `n=$(printf '%b.' '${name}'); n=\${n%.}; mkdir -p -- "$(dirname -- "./$n")"; printf '%s' '${text}' > "./$n"`)
         .join('\n');
-    const { folder, copy } = await pair(make('first'));
+    const { folder, copy } = await programs.pair(make('first'));
     const packer = programs.pack(folder);
     await programs.bring(packer.base(), copy);
     expect((await contentOf(folder)).length).toBeGreaterThan(names.length);
@@ -67,7 +58,7 @@ describe('what is in a folder comes to its copy, and so does what changes later'
     const path = fc.array(name, { minLength: 1, maxLength: 5 });
     await fc.assert(
       fc.asyncProperty(fc.array(path, { maxLength: 12 }), fc.array(path, { maxLength: 6 }), async (first, second) => {
-        const { folder, copy } = await pair(':', '/dev/shm');
+        const { folder, copy } = await programs.pair(':', '/dev/shm');
         const fill = async (paths: readonly (readonly Buffer[])[]): Promise<void> => {
           for (const parts of paths) {
             const at = Buffer.concat([Buffer.from(folder), ...parts.flatMap((part) => [Buffer.from('/'), part])]);
@@ -92,7 +83,7 @@ describe('what is in a folder comes to its copy, and so does what changes later'
   }, 180_000);
 
   test('kinds, modes, owners, links and holes; a thing takes the place of whatever was there', async () => {
-    const { folder, copy } = await pair(`
+    const { folder, copy } = await programs.pair(`
       mkdir -p a/b file-then-folder.d link-target; echo 1 > a/b/one; ln a/b/one a/hard; ln -s a/b link; mkfifo pipe
       echo x > to-folder; mkdir -p to-file/deep; echo x > to-file/deep/x; ln -s a to-folder-2; echo x > to-link
       truncate -s 1M hole; echo s > setuid; chown 12:34 setuid; chmod 4711 setuid; python3 -c 'import os; os.setxattr("setuid", "user.note", b"kept")'`);
@@ -114,9 +105,23 @@ describe('what is in a folder comes to its copy, and so does what changes later'
     expect(await contentOf(copy)).toEqual(await contentOf(folder));
   });
 
+  test('the marks that an overlay inside of the pod has made', async () => {
+    const names = ['user.overlay.opaque', 'trusted.overlay.opaque', 'trusted.overlay.redirect'];
+    const { folder, copy } = await programs.pair(
+      ['mkdir -p layer/d', ...names.map((name) => marking('layer/d', name, 'y')), 'mknod layer/gone c 0 0'].join('\n'),
+    );
+    const packer = programs.pack(folder);
+    await programs.bring(packer.base(), copy);
+    expect(await marksIn(copy)).toEqual(names.map((name) => `layer/d ${name} y`).toSorted());
+    expect(await must(['stat', '-c', '%F %t %T', 'layer/gone'], { cwd: copy })).toBe('character special file 0 0\n');
+    await must(['sh', '-euc', marking('layer/d', 'trusted.overlay.opaque', 'x')], { cwd: folder });
+    await programs.bring(packer.last([]), copy);
+    expect(await marksIn(copy)).toContain('layer/d trusted.overlay.opaque x');
+  });
+
   test('only what changed travels the second time', async () => {
-    const { folder, copy } = await pair('mkdir d; for i in 1 2 3; do head -c 100000 /dev/urandom > d/$i; done');
-    await old();
+    const { folder, copy } = await programs.pair('mkdir d; for i in 1 2 3; do head -c 100000 /dev/urandom > d/$i; done');
+    await aged();
     const packer = programs.pack(folder);
     const first = await programs.bring(packer.base(), copy);
     await must(['sh', '-euc', 'echo more >> d/2; rm d/3; echo new > d/4'], { cwd: folder });
@@ -128,20 +133,20 @@ describe('what is in a folder comes to its copy, and so does what changes later'
   });
 
   test('nothing, when nothing changed', async () => {
-    const { folder, copy } = await pair('mkdir d; echo x > d/x; mkfifo d/pipe');
-    await old();
+    const { folder, copy } = await programs.pair('mkdir d; echo x > d/x; mkfifo d/pipe');
+    await aged();
     const packer = programs.pack(folder);
     await programs.bring(packer.base(), copy);
     expect(await programs.bring(packer.last([]), copy)).toEqual({ gone: [], bytes: 0 });
   });
 
   test('of a tree of which only some is wanted, only that', async () => {
-    const { folder, copy } = await pair('mkdir ..2026_x other; echo x > ..2026_x/x; echo y > other/y; ln -s ..2026_x ..data');
+    const { folder, copy } = await programs.pair('mkdir ..2026_x other; echo x > ..2026_x/x; echo y > other/y; ln -s ..2026_x ..data');
     const packer = programs.pack(folder, { only: ['..2026_x'] });
     await programs.bring(packer.base(), copy);
     expect(await must(['find', '.', '-mindepth', '1'], { cwd: copy })).toBe('./..2026_x\n./..2026_x/x\n');
     expect(await programs.pack(folder, { only: ['..2026_x'] }).bytes(60_000)).toEqual({ all: 2, young: 2 });
-    await old();
+    await aged();
     expect(await programs.pack(folder).bytes(1_000)).toMatchObject({ young: 0 });
   });
 });
@@ -159,23 +164,23 @@ describe('changes without a trace', () => {
   }
 
   test('a page on disk that was written before the first round, and is written again after it through the same mapping', async () => {
-    const { folder, copy } = await pair('head -c 4096 /dev/zero > page; touch -d "1 hour ago" page');
+    const { folder, copy } = await programs.pair('head -c 4096 /dev/zero > page; touch -d "1 hour ago" page');
     const map = mapper(join(folder, 'page'));
     await map('mrw');
-    await old();
+    await aged();
     const packer = programs.pack(folder);
     await programs.bring(packer.base(), copy);
-    await old();
+    await aged();
     await map('wu');
     await programs.bring(packer.last([]), copy);
     expect((await readFile(join(copy, 'page')))[0]).toBe(2);
   });
 
   test('a page in memory that was read before it was written', async () => {
-    const { folder, copy } = await pair('head -c 4096 /dev/zero > page', '/dev/shm');
+    const { folder, copy } = await programs.pair('head -c 4096 /dev/zero > page', '/dev/shm');
     try {
       const map = mapper(join(folder, 'page'));
-      await old();
+      await aged();
       const packer = programs.pack(folder);
       await programs.bring(packer.base(), copy);
       const before = await stat(join(folder, 'page'), { bigint: true });
@@ -190,14 +195,14 @@ describe('changes without a trace', () => {
   });
 
   test('a byte in memory that was another one just while it was packed', async () => {
-    const { folder, copy } = await pair('head -c 4096 /dev/zero > lock', '/dev/shm');
+    const { folder, copy } = await programs.pair('head -c 4096 /dev/zero > lock', '/dev/shm');
     const flip = (value: number): string =>
       `python3 -c 'import mmap; f = open("lock", "r+b"); m = mmap.mmap(f.fileno(), 4096); m[0]; m[0] = ${value}'`;
     const path = await mkdtemp(join(programs.folder, 'path-'));
     await writeFile(join(path, 'tar'), `#!/bin/sh\nPATH=\${PATH#*:}\n${flip(1)}\ntar "$@"\n${flip(0)}\n`);
     await chmod(join(path, 'tar'), 0o755);
     try {
-      await old();
+      await aged();
       const packer = programs.pack(folder, { path });
       await programs.bring(packer.base(), copy);
       expect((await readFile(join(copy, 'lock')))[0]).toBe(1);
@@ -212,9 +217,9 @@ describe('changes without a trace', () => {
   test('what did not change in memory does not travel again, though its stamps are not believed', async () => {
     const name = `$(printf 'r\\351sum\\351%0120d' 0)`;
     const script = `mkdir d; : > empty; head -c 300001 /dev/urandom > big; echo linked > d/one; ln d/one two; head -c 5000 /dev/zero > "${name}"; touch -d @7 empty; echo x > other`;
-    const { folder, copy } = await pair(script, '/dev/shm');
+    const { folder, copy } = await programs.pair(script, '/dev/shm');
     try {
-      await old();
+      await aged();
       const packer = programs.pack(folder);
       expect((await programs.bring(packer.base(), copy)).bytes).toBeGreaterThan(300_000);
       await must(['sh', '-c', 'echo y > other'], { cwd: folder });
@@ -228,8 +233,8 @@ describe('changes without a trace', () => {
   });
 
   test('a file that a process has mapped writable, whatever its stamps say', async () => {
-    const { folder, copy } = await pair('echo x > mapped; ln mapped same; echo y > other');
-    await old();
+    const { folder, copy } = await programs.pair('echo x > mapped; ln mapped same; echo y > other');
+    await aged();
     const packer = programs.pack(folder);
     await programs.bring(packer.base(), copy);
     const { ino } = await stat(join(folder, 'mapped'), { bigint: true });
@@ -240,7 +245,7 @@ describe('changes without a trace', () => {
   });
 
   test('a file that changed just before the first round, as a later write could carry the same time', async () => {
-    const { folder, copy } = await pair('echo x > young');
+    const { folder, copy } = await programs.pair('echo x > young');
     const packer = programs.pack(folder);
     await programs.bring(packer.base(), copy);
     await rm(join(copy, 'young'));
@@ -249,8 +254,8 @@ describe('changes without a trace', () => {
   });
 
   test('a folder that was elsewhere while the first round packed it', async () => {
-    const { folder, copy } = await pair('mkdir -p d/sub; echo x > d/sub/x');
-    await old();
+    const { folder, copy } = await programs.pair('mkdir -p d/sub; echo x > d/sub/x');
+    await aged();
     const path = await mkdtemp(join(programs.folder, 'path-'));
     await writeFile(join(path, 'tar'), `#!/bin/sh\nmv d e\nPATH=\${PATH#*:}\ntar "$@"\ncode=$?\nmv e d\nexit $code\n`);
     await chmod(join(path, 'tar'), 0o755);
@@ -263,7 +268,7 @@ describe('changes without a trace', () => {
   });
 
   test('when all stands still, a file that cannot be packed is an error and is named', async () => {
-    const { folder, copy } = await pair('echo x > kept; echo y > lost');
+    const { folder, copy } = await programs.pair('echo x > kept; echo y > lost');
     const path = await mkdtemp(join(programs.folder, 'path-'));
     await writeFile(join(path, 'tar'), `#!/bin/sh\nrm -f lost\nPATH=\${PATH#*:}\nexec tar "$@"\n`);
     await chmod(join(path, 'tar'), 0o755);
@@ -272,98 +277,11 @@ describe('changes without a trace', () => {
   });
 });
 
-describe('the upper layer of an overlay', () => {
-  const image =
-    'mkdir -p upper image/d image/gone image/app/sub/deep; for f in d/one d/two gone/x app/a app/sub/b app/sub/deep/c plain; do echo image > image/$f; done; ln -s d image/link; head -c 200000 /dev/urandom > image/big; cp image/big image/app/sub/big';
-  const defaults = 'redirect_dir=off,metacopy=off';
-  const everything = 'redirect_dir=on,metacopy=on';
-
-  /** First the one script in the container, then a round, then the other, then the second round: the copy began as the image. */
-  async function copied(before: string, after: string, options = defaults): Promise<{ copy: string; view: string[]; gone: string[] }> {
-    const { folder: at, copy } = await pair(image);
-    await must(['cp', '-a', `${at}/image/.`, copy]);
-    const container = await Overlay.mount(at, options);
-    try {
-      await container.run(before);
-      await old();
-      const packer = container.pack(programs);
-      await programs.bring(packer.base(), copy);
-      await container.run(after);
-      const { gone } = await programs.bring(packer.last([]), copy);
-      return { copy, view: await container.content(), gone };
-    } finally {
-      await container.unmount();
-    }
-  }
-
-  /** What {@link copied} brings is what the container sees, and has all of these. */
-  async function expectCopied(before: string, after: string, paths: readonly string[], options = defaults): Promise<string[]> {
-    const { copy, view, gone } = await copied(before, after, options);
-    expect(view.map((line) => line.split(' ')[0])).toEqual(expect.arrayContaining(paths.map((path) => `./${path}`)));
-    expect(await contentOf(copy)).toEqual(view);
-    return gone;
-  }
-
-  describe.each([defaults, everything, 'userxattr'])('mounted with %s', (options) => {
-    test('what was deleted, and what hides the image', async () => {
-      const before = 'rm d/one plain; rm -r gone; mkdir gone; echo new > gone/y; rm link; mkdir link; echo z > link/z';
-      await expectCopied(before, 'rm d/two; echo back > plain', ['gone/y'], options);
-    });
-
-    test('what lies unchanged in a folder that hides the image’s stays, when something else changes', async () => {
-      const before = 'rm -r d; mkdir d; echo 3 > d/three; mkdir d/sub; echo 4 > d/sub/four; echo > log';
-      await expectCopied(before, 'echo line >> log', ['d/three', 'd/sub/four'], options);
-    });
-
-    test('what is moved unchanged into a folder that is made again', async () => {
-      const before = 'mkdir app/fresh; echo 1 > app/fresh/one; rm -r app; mkdir -p app/fresh; echo 1 > app/fresh/one';
-      await expectCopied(before, 'mv app old; mkdir app; mv old/fresh app/fresh; rm -r old', ['app/fresh/one'], options);
-    });
-  });
-
-  describe('in which things of the image are only named', () => {
-    test.each([
-      ['before the first round', 'chown 1000 big; chmod 600 app/sub/big; mv big moved; ln moved hard', ':'],
-      ['after it', ':', 'chown 1000 big; chmod 600 app/sub/big; mv big moved; ln moved hard'],
-      ['on both sides of it', 'chown 1000 big; ln big hard', 'mv big moved; chmod 600 app/sub/big'],
-    ])('files that changed their owner, mode or name %s', async (_, before, after) => {
-      await expectCopied(before, after, ['moved', 'hard', 'app/sub/big'], everything);
-    });
-
-    test('a file whose content comes into the layer after the first round', async () => {
-      await expectCopied('chown 1000 big app/sub/big', 'echo more >> big; : >> app/sub/big', ['big'], everything);
-    });
-
-    test.each([
-      ['before the first round', 'mv app moved; echo new > moved/sub/new; rm moved/sub/b', 'echo last > moved/sub/last; rm moved/a'],
-      ['after it', 'echo new > app/sub/new', 'mv app moved; rm moved/sub/b'],
-      ['twice', 'mv app between', 'mv between moved; echo new > moved/new'],
-      ['into a folder that was moved', 'mv app moved; mv moved/sub sub', 'mv d moved/d; mv sub moved/again'],
-      ['into a folder that is new', 'mkdir moved; mv app moved/app', 'mv d moved/d; rm moved/app/sub/b'],
-      ['and back', 'mv app moved; rm moved/a', 'mv moved app; mkdir moved'],
-      ['to where the image has another', 'rm -r gone; mv app gone; mkdir moved', 'rm moved -r; mv d moved'],
-      ['to where the image has a file', 'rm plain; mv app plain; mkdir moved', 'rm link; mv d link'],
-      ['and made again', 'mv app moved; mkdir app; echo own > app/own', 'mv app other; mkdir -p app/sub; echo 2 > app/sub/own'],
-      ['and exchanged', 'mkdir moved; echo 1 > d/own', 'mv app aside; mv d app; mv aside d'],
-    ])('folders that were moved %s', async (_, before, after) => {
-      await expectCopied(before, after, ['moved'], everything);
-    });
-
-    test('what lies unchanged in a folder that was moved does not travel again', async () => {
-      expect(await expectCopied('mv app moved; echo > log', 'echo line >> log', ['moved/sub/deep/c'], everything)).toEqual([]);
-    });
-
-    test('a folder that is gone again, with what the image has in it', async () => {
-      await expectCopied('mv app moved', 'rm -r moved/sub; mv moved/a kept', ['kept', 'moved'], everything);
-    });
-  });
-});
-
 describe('a list from another node', () => {
   test.each(['', 'r', 'r/etc', 'r../x', 'ra/../../x', 'r.', 'ra/./x', 'ra//x', 'ra/', 'e..', 'e.', 'xa', 'r\n/../x/..'])(
     'is refused with %j in it',
     async (record) => {
-      const { folder, copy } = await pair('mkdir -p a; echo x > a/x');
+      const { folder, copy } = await programs.pair('mkdir -p a; echo x > a/x');
       await writeFile(join(copy, 'kept'), 'x');
       await expect(programs.unpack(join(copy), Buffer.from(`${record}\0rkept\0`))).rejects.toThrow(/the list of what must go has it/);
       expect(await readFile(join(copy, 'kept'), 'utf8')).toBe('x');
@@ -372,14 +290,14 @@ describe('a list from another node', () => {
   );
 
   test('is refused when it ends within a name', async () => {
-    const { copy } = await pair(':');
+    const { copy } = await programs.pair(':');
     await writeFile(join(copy, 'kept'), 'x');
     await expect(programs.unpack(copy, Buffer.from('rkept'))).rejects.toThrow(/ends within it/);
     expect(await readFile(join(copy, 'kept'), 'utf8')).toBe('x');
   });
 
   test('leads through no link', async () => {
-    const { folder, copy } = await pair('mkdir a; echo x > a/x');
+    const { folder, copy } = await programs.pair('mkdir a; echo x > a/x');
     await symlink(folder, join(copy, 'link'));
     await programs.unpack(copy, Buffer.from('rlink/a/x\0elink/a\0'));
     expect(await readFile(join(folder, 'a/x'), 'utf8')).toBe('x\n');
@@ -389,7 +307,7 @@ describe('a list from another node', () => {
   });
 
   test('takes away whole folders, however full, and minds nothing that is not there', async () => {
-    const { copy } = await pair(':');
+    const { copy } = await programs.pair(':');
     await must(['sh', '-euc', 'mkdir -p d/e/f; for i in $(seq 3000); do : > d/e/$i; done; : > kept'], { cwd: copy });
     await programs.unpack(copy, Buffer.from('rd\0rd/e/1\0rnothing\0enothing/at/all\0'));
     expect(await must(['ls', copy])).toBe('kept\n');

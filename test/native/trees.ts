@@ -37,6 +37,13 @@ export class Programs {
     this.folder = folder;
   }
 
+  /** A folder and its copy; `script` fills the folder. */
+  async pair(script: string, where = this.folder): Promise<{ folder: string; copy: string }> {
+    const [folder, copy] = await Promise.all([mkdtemp(join(where, 'from-')), mkdtemp(join(this.folder, 'copy-'))]);
+    await must(['sh', '-euc', script], { cwd: folder });
+    return { folder, copy };
+  }
+
   pack(folder: string, options: PackOptions = {}): TreePacker {
     const { overlay, only, inside = (_, command) => command } = options;
     const tree: Tree = { name: 'volume.test', folder, ...(overlay && { overlay }), ...(only && { only }) };
@@ -135,6 +142,24 @@ export async function contentOf(folder: string): Promise<string[]> {
   const list = `find . -mindepth 1 \\( -type d -printf '%p %y %m %U:%G %T@\\0' -o -type f -printf '%p %y %m %U:%G %T@ %n %s ' -exec sh -c 'md5sum < "$1"' sh {} \\; -printf '\\0' -o -printf '%p %y %m %U:%G %T@ %l\\0' \\)`;
   const { stdout } = await runRaw(['sh', '-c', list], folder);
   return stdout.toString('latin1').split('\0').toSorted();
+}
+
+/** When what was written before is so old that its stamps are believed. */
+export const aged = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2_100));
+
+/** A command that sets an extended attribute. */
+export const marking = (path: string, name: string, value: string): string =>
+  `python3 -c 'import os; os.setxattr("${path}", "${name}", b"${value}")'`;
+
+/** The extended attributes with `overlay` in their names, of all that is below a folder. */
+export async function marksIn(folder: string): Promise<string[]> {
+  const list = `import os
+for at, folders, files in os.walk("."):
+  for path in [os.path.relpath(os.path.join(at, one)) for one in folders + files]:
+    for name in os.listxattr(path, follow_symlinks=False):
+      if "overlay" in name: print(path, name, os.getxattr(path, name, follow_symlinks=False).decode())`;
+  const lines = await must(['python3', '-c', list], { cwd: folder });
+  return lines.split('\n').slice(0, -1).toSorted();
 }
 
 async function runRaw([program = '', ...words]: readonly string[], cwd: string): Promise<{ stdout: Buffer }> {
