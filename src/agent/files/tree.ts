@@ -1,9 +1,10 @@
+import type { OverlayMount } from '../runc/overlay.ts';
+
 /** A container's root file system. Its upper layer says what was changed, but need not have all of it: see native/walk.h. */
 export interface Overlay {
   /** Absolute path on the node. */
   readonly root: string;
-  /** The kind of extended attributes by which it marks what lies in its layers. */
-  readonly marks: 'trusted' | 'user';
+  readonly marks: OverlayMount['marks'];
 }
 
 /** A folder whose content belongs to the pod's state. */

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import type { PodOnNode } from '../../protocol/agent-calls.ts';
 import { plainSegment } from '../../protocol/names.ts';
-import type { Overlay, Tree } from '../files/tree.ts';
+import type { Tree } from '../files/tree.ts';
 import { hostProc, onHost } from '../node/host.ts';
 import { findContainer, podVolumesDir, sharedMemoryDir, type NodeContainer } from '../runc/container.ts';
+import { indexOf, overlayAt } from '../runc/overlay.ts';
 import { processesOf } from '../proc/processes.ts';
 
 /** The pod to move, as its node knows it. */
@@ -35,14 +36,14 @@ export async function findPod(pod: PodOnNode): Promise<SourcePod> {
 }
 
 /** What the container changed in its image's files. */
-function changedFiles(container: NodeContainer): { folder: string; overlay: Overlay } {
-  const root = `${container.bundle}/rootfs`;
-  const mounts = readFileSync(`${hostProc}/1/mountinfo`, 'utf8').split('\n');
-  const line = mounts.find((one) => one.split(' ')[4] === root);
-  const upper = line === undefined ? undefined : /[ ,]upperdir=([^, ]+)/.exec(line)?.[1];
-  if (upper === undefined) throw new Error(`the root file system of container ${container.name} is no overlay`);
-  const marks = /[ ,]userxattr(,|$)/.test(line ?? '') ? 'user' : 'trusted';
-  return { folder: upper, overlay: { root, marks } };
+function changedFiles({ name, bundle }: NodeContainer): Pick<Tree, 'folder' | 'overlay'> {
+  const root = `${bundle}/rootfs`;
+  const mount = overlayAt(readFileSync(`${hostProc}/1/mountinfo`, 'utf8'), root);
+  if (mount === undefined) throw new Error(`the root file system of container ${name} is no overlay`);
+  // The upper layer has the one name by which it was changed; which other ones the container sees changed with it, nothing tells.
+  if (listed(onHost(indexOf(mount))).length > 0)
+    throw new Error(`container ${name} has changed a hard-linked file of its image, and its overlay is mounted with index=on`);
+  return { folder: mount.upper, overlay: { root, marks: mount.marks } };
 }
 
 const volumeKinds = ['configmap', 'secret', 'projected', 'downward-api'];
