@@ -80,7 +80,11 @@ int end_dumps(const char *staging) {
     if (is_to_end)
       kill(pid, SIGKILL);
     // In the order of CRIU's doing: it has its log open before it first enters a container, which gives it another working folder.
-    count += is_to_end || (is_criu(pid) && (works_in(pid, staging) || has_open_in(pid, staging)));
+    int is_dump = is_criu(pid) && (works_in(pid, staging) || has_open_in(pid, staging));
+    // Somebody may have stopped it, and what it holds with it.
+    if (is_dump)
+      kill(pid, SIGCONT);
+    count += is_to_end || is_dump;
   }
   if (proc)
     closedir(proc);
