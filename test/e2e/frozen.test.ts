@@ -211,7 +211,7 @@ test('after the commit nothing of it is started afresh at home, though its comma
         'get',
         'events',
         '--field-selector',
-        'involvedObject.name=orphaned',
+        `involvedObject.uid=${pod.metadata.uid}`,
         '-o',
         'jsonpath={.items[*].message}',
       );

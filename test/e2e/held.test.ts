@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { mustIn } from '../../bed/bed.ts';
 import { nodes, type BedNode } from '../../bed/layout.ts';
 import type { Pod } from '../../src/kube/types.ts';
-import { deletePod, kubectl, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
+import { deletePod, getPod, kubectl, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
 import { faultsIn } from '../ticks/one-copy.ts';
 import { holdRestored, killAgent, onNode, withoutPackets } from './faults.ts';
 import { heardTest } from './pod-test.ts';
@@ -150,9 +150,10 @@ describe('nothing of the target runs without the commit', () => {
       await hold.letGo();
       const { code, stderr } = await running.result;
       expect(code, stderr).toBe(4);
+      const { uid } = (await getPod('away', 'held')).metadata;
       // The kubelet goes on asking for the containers of its pod.
       const refused = async (): Promise<string> =>
-        mustKubectl('away', 'get', 'events', '--field-selector=involvedObject.name=held', '-o', 'json');
+        mustKubectl('away', 'get', 'events', `--field-selector=involvedObject.uid=${uid}`, '-o', 'json');
       await expect.poll(refused, { timeout: 30_000 }).toContain('kubectl migrate: ');
       expect(faultsIn(ticks.of('held'), { sides: ['home'] })).toEqual([]);
     } finally {
