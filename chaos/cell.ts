@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { insideBed } from '../bed/bed.ts';
 import { faultsIn } from '../test/ticks/one-copy.ts';
-import { kubectl, leftoversInTheEnd, mustKubectl, startPod } from '../test/e2e/cluster.ts';
+import { kubectl, leftoversInTheEnd, startPod } from '../test/e2e/cluster.ts';
 import { podOf } from '../test/e2e/pods.ts';
 import type { Ticks } from '../test/e2e/ticks.ts';
 import type { Cell } from './cells.ts';
@@ -53,8 +53,9 @@ export async function runCell(cell: Cell, ticks: Ticks): Promise<Outcome> {
     if (missed !== undefined) return outcome('missed', end, [missed, ...why]);
     return outcome(why.length === 0 ? 'good' : 'bad', end, why);
   } finally {
-    await mustKubectl('home', 'delete', 'pod', pod, '--grace-period=1', '--ignore-not-found', '--wait', '--timeout=60s');
-    await mustKubectl('away', 'delete', 'shadowpods,pods', '--grace-period=1', '--ignore-not-found', '--wait=false', '-l', `app=${pod}`);
+    // What cannot be deleted is left, and told: whoever runs cells begins the next one on another bed.
+    await kubectl('home', 'delete', 'pod', pod, '--grace-period=1', '--ignore-not-found', '--wait', '--timeout=60s');
+    await kubectl('away', 'delete', 'shadowpods,pods', '--grace-period=1', '--ignore-not-found', '--wait=false', '-l', `app=${pod}`);
   }
 }
 

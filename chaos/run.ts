@@ -1,4 +1,4 @@
-import { mustIn } from '../bed/bed.ts';
+import { down, mustIn, up } from '../bed/bed.ts';
 import { collectTicks, type Ticks } from '../test/e2e/ticks.ts';
 import { runCell, type Outcome } from './cell.ts';
 import type { Cell } from './cells.ts';
@@ -28,11 +28,18 @@ export async function runCells(cells: readonly Cell[], { isAgain, untilMs = Infi
       results.addCell(outcome);
       outcomes.push(outcome);
       onOutcome(outcome);
+      if (outcome.verdict === 'bad') await renewBed();
     }
   } finally {
     await ticks.stop();
   }
   return outcomes;
+}
+
+/** What a bad cell has left would be found by the next one. */
+async function renewBed(): Promise<void> {
+  await down();
+  await up(() => undefined);
 }
 
 /** A bad outcome counts at once. */

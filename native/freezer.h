@@ -30,7 +30,7 @@ int freezer_is_thawed(const char *folder);
 int freezer_is_gone(int error);
 
 // Calls `visit` for every process in the folder and in those below it. Stops at the first answer that is not 0 and returns it;
-// -1 when a folder cannot be read, or EPERM when it holds processes that this PID namespace does not see.
+// -1 when a folder cannot be read, or EPERM when it may hold processes that this PID namespace does not see.
 int freezer_each(const char *folder, int (*visit)(pid_t pid, void *context), void *context);
 
 // Processes in it and below. -1 as above; 0 also when the folder is gone.

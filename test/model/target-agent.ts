@@ -2,7 +2,7 @@ import { barriers, type Barrier } from '../../src/agent/target/states.ts';
 import type { TargetFact } from '../../src/protocol/settle.ts';
 import { feedFromSource, feedTarget, isHeld, performTarget } from './agents.ts';
 import type { Machines } from './machines.ts';
-import { endByRuntime, isAnyLeft, killKeeper, letGo } from './target-node.ts';
+import { isAnyLeft, killKeeper, letGo } from './target-node.ts';
 import type { Container, Move, TargetNode, ToTarget, World } from './world.ts';
 
 /** What the agent on the target's node does next, and what it hears (src/agent/target/{target,containers,source-link}.ts). */
@@ -171,13 +171,6 @@ function ownMoves(world: World, machines: Machines): Move[] {
         feedTarget(one, { type: 'fail', reason: 'not held any more' }, machines);
       },
     });
-  const [left] = node.containers.filter(({ copy }) => copy === 'building' || copy === 'frozen');
-  if (left && target.state.at === 'failed' && node.decision === 'kill' && node.containers.every(({ keeper }) => keeper !== 'alive'))
-    moves.push({
-      name: 'the target agent has the runtime end what is left',
-      kind: 'free',
-      step: ({ node: one }) => one.containers.forEach((container) => endByRuntime(one, container)),
-    });
   if (!cli.isAlive && !target.isAbandoning && target.state.at !== 'failed')
     moves.push({
       name: 'the target agent finds that nobody attends',
@@ -207,6 +200,11 @@ export function isGone(node: TargetNode): boolean {
   return node.pod === 'none' && !isAnyLeft(node);
 }
 
+/** What stands with the decision `kill` never runs, whoever ends it. */
+export function standsOrIsGone(node: TargetNode): boolean {
+  return !isAnyLeft(node) || node.containers.every(({ copy, runc }) => copy !== 'building' && copy !== 'runs' && runc !== 'works');
+}
+
 /** Whoever finds that decided carries it out: there may be no keeper any more. */
 export function afterGo(node: TargetNode): TargetFact {
   letGo(node);
@@ -226,6 +224,6 @@ export function targetFact(world: World, machines: Machines, isToEnd: boolean): 
   if (fact === 'given up' && node.decision === 'none') node.decision = 'kill';
   if (node.decision === 'none') return 'silent';
   if (node.decision === 'go') return afterGo(node);
-  if (!isAnyLeft(node)) return 'never';
+  if (standsOrIsGone(node)) return 'never';
   return isToEnd ? undefined : 'silent';
 }

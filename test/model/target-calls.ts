@@ -2,8 +2,7 @@ import type { TargetEvent } from '../../src/agent/target/states.ts';
 import { feedTarget } from './agents.ts';
 import type { TargetQuestion } from './command.ts';
 import type { Machines } from './machines.ts';
-import { afterGo, hasMoved, isGone, targetFact } from './target-agent.ts';
-import { isAnyLeft } from './target-node.ts';
+import { afterGo, hasMoved, isGone, standsOrIsGone, targetFact } from './target-agent.ts';
 import type { Call, World } from './world.ts';
 
 /** A call to the agent, if that is there; it answers nothing while a commit is under way. */
@@ -67,7 +66,7 @@ export const targetCalls: Readonly<Record<TargetQuestion, Call>> = {
       if (!node.isNoted) return 'silent';
       if (node.containers.every(({ begun }) => begun === '')) return 'never';
       if (node.decision === 'go') return afterGo(node);
-      return node.decision === 'kill' && !isAnyLeft(node) ? 'never' : undefined;
+      return node.decision === 'kill' && standsOrIsGone(node) ? 'never' : undefined;
     },
   },
   'make the standby': {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { must } from '../../build/run.ts';
+import { must, run } from '../../build/run.ts';
 import { compileSpin, FreezerPod, hasFreezer, writeHeld } from './freezer-pod.ts';
 import { WrapperNode } from './wrapper-node.ts';
 
@@ -82,6 +82,19 @@ describe.each(versions)('two containers held by freezer version %i', (version) =
     expect(record).toEqual([]);
     expect(stderr).toContain('held until its migration is decided');
     expect(await node.call(['start', 'c0ffee'])).toMatchObject({ code: 0, record: [] });
+    expect(ids.map((id) => pod.counts(id))).toEqual(before);
+  });
+
+  // Version 2 ends them all the same, without letting them run.
+  test.runIf(version === 1)('whoever does not see its processes neither ends it nor lets it run', async () => {
+    // As a helper without hostPID would ask: it is shown a folder full of processes as an empty one.
+    const runtime = `exec -a runc ${join(node.folder, 'runc')} kill c0ffee KILL`;
+    const env = { RECORD: join(node.folder, 'none'), ASAN_OPTIONS: 'detect_leaks=0' };
+    const { code, stderr } = await run(['unshare', '--pid', '--fork', 'bash', '-c', runtime], { env });
+    expect(code).toBe(1);
+    expect(stderr).toContain('the held container does not end');
+    expect(ids.map((id) => pod.members(id).length)).toEqual([2, 2]);
+    expect(ids.map((id) => pod.isFrozen(pod.folderOf(id)))).toEqual([true, true]);
     expect(ids.map((id) => pod.counts(id))).toEqual(before);
   });
 

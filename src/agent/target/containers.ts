@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { timed, type EventSink } from '../clock.ts';
-import { onHost, runOnHost } from '../node/host.ts';
+import { onHost } from '../node/host.ts';
 import { stagingDir } from '../node/install.ts';
-import { runcRoot } from '../runc/container.ts';
-import { findRuntime } from '../runc/runtime.ts';
 import { makeNoop } from './bundle.ts';
+import { runcRoot } from '../runc/container.ts';
 import { isAnyLeft } from './container-tasks.ts';
 import { HeldFiles } from './held-files.ts';
 import { arm, disarm, findHeld, letGo, requireHeld, requireStillHeld, type Held } from './hold.ts';
@@ -19,8 +18,6 @@ import type { AwaitedCreate, WaitingHook } from './wrapper-server.ts';
 export type ContainerEffect = Exclude<Effect, { do: 'arm' | 'say' }>;
 
 const lookEveryMs = 250;
-/** How long keepers may take to end what they keep before the runtime is asked to do it. */
-const keeperPatienceMs = 3_000;
 
 /** Carries out on this node what is to be done with the awaited pod's containers, and tells the machine what came of it. */
 export class Containers {
@@ -129,14 +126,7 @@ export class Containers {
   /** Whether all that was ever restored here is gone, keepers and all; waits for it until the deadline. */
   async isGone(deadlineMs: number): Promise<boolean> {
     const begun = this.files.begun();
-    let isAsked = false;
-    for (const start = performance.now(); isAnyLeft(begun); await delay(50)) {
-      const ms = performance.now() - start;
-      if (ms > deadlineMs) return false;
-      if (ms < keeperPatienceMs || isAsked) continue;
-      isAsked = true;
-      await killAll(begun);
-    }
+    for (const start = performance.now(); isAnyLeft(begun); await delay(50)) if (performance.now() - start > deadlineMs) return false;
     return true;
   }
 
@@ -240,10 +230,4 @@ export class Containers {
     if (!create) throw new Error(`nobody asked for container ${id}`);
     return create;
   }
-}
-
-/** By way of the runtime wrapper, which ends a held container without letting it run. */
-async function killAll(ids: readonly string[]): Promise<void> {
-  const runtime = await findRuntime();
-  await Promise.all(ids.map(async (id) => runOnHost([runtime, '--root', runcRoot, 'kill', id, 'KILL'], { deadlineMs: 10_000 })));
 }

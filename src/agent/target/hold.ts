@@ -97,6 +97,18 @@ export function letGo(pod: string): void {
   if (isFrozen(pod)) throw new Error(`the cgroup of the pod does not thaw: ${pod}`);
 }
 
+/**
+ * Whether all that was restored stands still, or is gone. With the decision `kill` it will never run then: who could let it run asks for
+ * that, and its kubelet ends it when its pod is deleted. We cannot: a helper at the peer sees no process of the node.
+ */
+export function standsOrIsGone(files: HeldFiles): boolean {
+  return files.begun().every((id) => {
+    const folder = files.folderOf(id);
+    if (folder === undefined || !folder.startsWith('/sys/fs/cgroup/')) return false;
+    return !existsSync(onHost(folder)) || isFrozen(folder);
+  });
+}
+
 /** How long what was thawed may take to stand no more. */
 const thawDeadlineMs = 2_000;
 

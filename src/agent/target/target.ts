@@ -11,7 +11,7 @@ import { install, stagingDir, uninstall } from '../node/install.ts';
 import { AwaitEntry } from './await-entry.ts';
 import { isAnyLeft } from './container-tasks.ts';
 import { Containers } from './containers.ts';
-import { carryOutGo } from './hold.ts';
+import { carryOutGo, standsOrIsGone } from './hold.ts';
 import { factOf, next } from './machine.ts';
 import { Receiver } from './receiver.ts';
 import { hasSandbox, unaskedSandbox } from './sandboxes.ts';
@@ -138,7 +138,7 @@ export class TargetMigration {
     return await this.#fact(0);
   }
 
-  /** Gives up, for good, unless the commit has come. `never` when all that was restored is proven to be gone. */
+  /** Gives up, for good, unless the commit has come. `never` when all that was restored is proven to be gone, or to stand still. */
   async abort(reason: string): Promise<TargetFact> {
     await this.#untilDecided();
     this.#dispatch({ type: 'fail', reason });
@@ -220,7 +220,7 @@ export class TargetMigration {
     const decision = fact === 'idle' ? files.decision() : files.decide('kill');
     if (decision === undefined) return 'silent';
     if (decision === 'go') return await this.#afterGo();
-    return (await this.#containers.isGone(deadlineMs)) ? 'never' : 'silent';
+    return (await this.#containers.isGone(deadlineMs)) || standsOrIsGone(files) ? 'never' : 'silent';
   }
 
   /** Decided is not carried out: on this word the source is killed. */

@@ -134,10 +134,13 @@ describe.each(versions)('a target whose agent and keepers died after the decisio
     expect(await fact()).toBe('ended');
   });
 
-  test.each([undefined, 'kill'])('nobody lets run what was not decided to (%s)', async (decision) => {
+  test.each([
+    ['nothing', 'silent'],
+    ['kill', 'never'],
+  ] as const)('nobody lets run what was not decided to: with %s it is %s', async (decision, told) => {
     await freeze('pod');
-    if (decision !== undefined) decide(decision);
-    expect(await fact()).toBe('silent');
+    if (decision !== 'nothing') decide(decision);
+    expect(await fact()).toBe(told);
     await expectStands();
   });
 
