@@ -21,8 +21,7 @@ export class Results {
 
   private constructor(file: string | undefined) {
     this.#file = file;
-    const isThere = file !== undefined && existsSync(file);
-    this.#kept = isThere ? (JSON.parse(readFileSync(file, 'utf8')) as Kept) : { cells: {}, controls: {} };
+    this.#kept = this.#read() ?? { cells: {}, controls: {} };
   }
 
   static async ofCommit(): Promise<Results> {
@@ -46,14 +45,20 @@ export class Results {
   }
 
   addCell(outcome: Outcome): void {
-    this.#keep({ ...this.#kept, cells: { ...this.#kept.cells, [outcome.cell]: outcome } });
+    this.#keep(({ cells, controls }) => ({ controls, cells: { ...cells, [outcome.cell]: outcome } }));
   }
 
   addControl(outcome: ControlOutcome): void {
-    this.#keep({ ...this.#kept, controls: { ...this.#kept.controls, [outcome.control]: outcome } });
+    this.#keep(({ cells, controls }) => ({ cells, controls: { ...controls, [outcome.control]: outcome } }));
   }
 
-  #keep(kept: Kept): void {
+  #read(): Kept | undefined {
+    return this.#file !== undefined && existsSync(this.#file) ? (JSON.parse(readFileSync(this.#file, 'utf8')) as Kept) : undefined;
+  }
+
+  /** Another run, on a second bed, may have added to it meanwhile. */
+  #keep(change: (kept: Kept) => Kept): void {
+    const kept = change(this.#read() ?? this.#kept);
     this.#kept = kept;
     if (this.#file === undefined) return;
     writeFileSync(`${this.#file}.draft`, JSON.stringify(kept, undefined, 1));
