@@ -115,7 +115,37 @@ static void mark(struct walk *walk, char what) {
   append(&walk->changes->gone, "", 1);
 }
 
-static void pack(struct walk *walk) {
+// The folder where we are, as the container sees it; -1 when it is not there. No link is followed: the container may run.
+static int open_in_overlay(const struct walk *walk) {
+  struct list path = {0};
+  append(&path, walk->path.bytes, walk->path.length);
+  append(&path, "", 1);
+  char *rest, *name = strtok_r(path.bytes, "/", &rest);
+  int folder = openat(walk->tree->overlay->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (; name && folder >= 0; name = strtok_r(NULL, "/", &rest)) {
+    int next = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), reason = errno;
+    close(folder);
+    folder = next;
+    errno = reason;
+  }
+  free(path.bytes);
+  return folder;
+}
+
+// Some folders lose a mark of the overlay when they are read through it, and get another time by that. When all stands still that must
+// not come as tar reads them, to which it looks as if somebody had changed them.
+static void settle(const struct walk *walk) {
+  char names[4096];
+  int folder = open_in_overlay(walk);
+  if (folder >= 0) {
+    syscall(SYS_getdents64, folder, names, sizeof names);
+    close(folder);
+  }
+}
+
+static void pack(struct walk *walk, int is_folder) {
+  if (is_folder && walk->is_layer && walk->is_second)
+    settle(walk);
   if (walk->path.length)
     append(&walk->changes->packed, walk->path.bytes, walk->path.length);
   else
@@ -133,7 +163,7 @@ static void renew(struct walk *walk, const struct entry *old, const struct entry
     mark(walk, 'r');
   // CRIU makes sockets again.
   if (!S_ISSOCK(now->mode))
-    pack(walk);
+    pack(walk, S_ISDIR(now->mode));
 }
 
 // Ends the program, unless what was there is gone while the first look is taken.
@@ -159,23 +189,6 @@ static int is_redirected(const struct walk *walk, int folder) {
   if (errno != ENODATA && errno != ENOTSUP)
     missing(walk);
   return 0;
-}
-
-// The folder where we are, as the container sees it; -1 when it is not there. No link is followed: the container may run.
-static int open_in_overlay(const struct walk *walk) {
-  struct list path = {0};
-  append(&path, walk->path.bytes, walk->path.length);
-  append(&path, "", 1);
-  char *rest, *name = strtok_r(path.bytes, "/", &rest);
-  int folder = openat(walk->tree->overlay->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  for (; name && folder >= 0; name = strtok_r(NULL, "/", &rest)) {
-    int next = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), reason = errno;
-    close(folder);
-    folder = next;
-    errno = reason;
-  }
-  free(path.bytes);
-  return folder;
 }
 
 static int is_wanted(const struct walk *walk, const char *name) {
@@ -272,7 +285,7 @@ static int visit(struct walk *walk, int parent, const char *name, int is_all) {
   walk->is_layer &= !is_moved;
   // What is put into a folder at the copy changes the folder's time there.
   if (visit_children(walk, folder, is_all || (tree->has_gaps && is_changed)) && !is_changed)
-    pack(walk);
+    pack(walk, 1);
   walk->is_layer |= is_moved;
   close(folder);
   return is_changed;

@@ -58,6 +58,11 @@ describe('the upper layer of an overlay', () => {
     });
   });
 
+  test('a folder of which the overlay itself takes a mark away as it is read', async () => {
+    const gone = await expectCopied('mkdir new; mv plain new/plain', 'mv new/plain back', ['new', 'back']);
+    expect(gone.toSorted()).toEqual(['rback', 'rnew/plain']);
+  });
+
   test('marks that the container has made itself say nothing of the layer, and stay', async () => {
     const marks = ['app user.overlay.opaque y', 'big user.overlay.note 1', 'd user.overlay.redirect /app', 'gone user.overlay.opaque y'];
     const [last = '', ...first] = marks.map((mark) => marking(...(mark.split(' ') as [string, string, string]))).toReversed();
