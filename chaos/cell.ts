@@ -22,6 +22,8 @@ export interface Outcome {
   /** What speaks against it, item by item. */
   readonly why: readonly string[];
   readonly ms: number;
+  /** What was run. */
+  readonly commit: string;
 }
 
 /** How late the end of a window can be seen: the events of an agent come through exec. */
@@ -30,7 +32,7 @@ const commandDeadlineMs = 300_000;
 const mostTries = 4;
 
 /** Moves a pod, has the fault happen in its window, does what the message says, and looks at both sides. */
-export async function runCell(cell: Cell, ticks: Ticks): Promise<Outcome> {
+export async function runCell(cell: Cell, ticks: Ticks, commit: string): Promise<Outcome> {
   const startMs = performance.now();
   const pod = `chaos-${Math.random().toString(36).slice(2, 8)}`;
   const containers = [ticks.beacon('main', { megabytes: 8 }), ticks.beacon('other', { megabytes: 2, periodMs: 20 })];
@@ -42,6 +44,7 @@ export async function runCell(cell: Cell, ticks: Ticks): Promise<Outcome> {
     codes,
     why,
     ms: Math.round(performance.now() - startMs),
+    commit,
   });
   await startPod(podOf(pod, [], { containers, terminationGracePeriodSeconds: 5 }));
   try {

@@ -36,15 +36,23 @@ const isCalled =
   ({ program }: NodeProcess): boolean =>
     basename(program) === name;
 
-function kill(where: readonly BedNode[], ...victims: readonly ((one: NodeProcess) => boolean)[]): Fault {
+type Victim = (one: NodeProcess) => boolean;
+
+function kill(where: readonly BedNode[], ...victims: readonly Victim[]): Fault {
   return async () => {
-    strike(where, victims);
+    await strike(where, victims);
     return undefined;
   };
 }
 
-function strike(where: readonly BedNode[], victims: readonly ((one: NodeProcess) => boolean)[]): void {
-  for (const victim of victims) if (signalAll(where, victim, 'SIGKILL') === 0) throw new Error(`nothing to kill: ${victim.name}`);
+/** A window can begin before its victim does, which may live for some tenths of a second alone. */
+const victimMs = 5_000;
+
+async function strike(where: readonly BedNode[], victims: readonly Victim[]): Promise<void> {
+  for (const victim of victims) {
+    for (const end = performance.now() + victimMs; signalAll(where, victim, 'SIGKILL') === 0; await delay(2))
+      if (performance.now() > end) throw new Error(`nothing to kill: ${victim.name}`);
+  }
 }
 
 function killCommand({ command }: Scene): void {
@@ -123,7 +131,7 @@ const faults = {
   'source guard killed': kill(home, isGuard),
   'source agent and guard killed': kill(home, isGuard, isAgent),
   'command, source agent and guard killed': async (scene) => {
-    strike(home, [isGuard, isAgent]);
+    await strike(home, [isGuard, isAgent]);
     killCommand(scene);
     return undefined;
   },
@@ -133,8 +141,8 @@ const faults = {
   'keepers killed': kill(away, isKeeper),
   'target agent and keepers killed': kill(away, isAgent, isKeeper),
   'command and both agents killed': async (scene) => {
-    strike(home, [isAgent]);
-    strike(away, [isAgent]);
+    await strike(home, [isAgent]);
+    await strike(away, [isAgent]);
     killCommand(scene);
     return undefined;
   },

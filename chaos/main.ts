@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { up } from '../bed/bed.ts';
-import { must } from '../build/run.ts';
 import type { Outcome } from './cell.ts';
 import { chosenCells } from './cells.ts';
 import { controls, runControl, type ControlOutcome } from './controls.ts';
@@ -36,8 +35,7 @@ async function main(): Promise<number> {
   const controlled = values.controls || values.cells.length === 0 ? await runControls() : [];
   process.stdout.write(`${outcomeTable(outcomes)}\n${controlTable(controlled)}`);
   if (values.table !== undefined) {
-    const commit = (await must(['git', 'rev-parse', 'HEAD'])).trim();
-    await writeFile(values.table, failuresPage(commit, outcomes, controlled));
+    await writeFile(values.table, failuresPage(outcomes, controlled));
   }
   const count = (verdict: Outcome['verdict']): number => outcomes.filter((one) => one.verdict === verdict).length;
   const blind = controlled.filter(({ isRed }) => !isRed).length;

@@ -1,4 +1,5 @@
 import { down, mustIn, up } from '../bed/bed.ts';
+import { must } from '../build/run.ts';
 import { collectTicks, type Ticks } from '../test/e2e/ticks.ts';
 import { runCell, type Outcome } from './cell.ts';
 import type { Cell } from './cells.ts';
@@ -21,10 +22,11 @@ export async function runCells(cells: readonly Cell[], { isAgain, untilMs = Infi
   const results = await Results.ofCommit();
   const ticks = await collectTicks();
   const outcomes: Outcome[] = [];
+  const commit = (await must(['git', 'rev-parse', '--short=12', 'HEAD'])).trim();
   try {
     for (const cell of cells) {
       if (Date.now() > untilMs) break;
-      const outcome = (isAgain ? undefined : results.goodCell(cell.name)) ?? (await untilHit(cell, ticks));
+      const outcome = (isAgain ? undefined : results.goodCell(cell.name)) ?? (await untilHit(cell, ticks, commit));
       results.addCell(outcome);
       outcomes.push(outcome);
       onOutcome(outcome);
@@ -43,9 +45,9 @@ async function renewBed(): Promise<void> {
 }
 
 /** A bad outcome counts at once. */
-async function untilHit(cell: Cell, ticks: Ticks): Promise<Outcome> {
+async function untilHit(cell: Cell, ticks: Ticks, commit: string): Promise<Outcome> {
   for (let attempt = 1; ; attempt++) {
-    const outcome = await runCell(cell, ticks);
+    const outcome = await runCell(cell, ticks, commit);
     if (outcome.verdict !== 'missed' || attempt === attempts) return outcome;
   }
 }

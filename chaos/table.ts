@@ -3,12 +3,14 @@ import { cells } from './cells.ts';
 import { controls, type ControlOutcome } from './controls.ts';
 import { windows } from './windows.ts';
 
-/** The page of docs/ that shows what a whole run found. @param commit which was run */
-export function failuresPage(commit: string, outcomes: readonly Outcome[], controlled: readonly ControlOutcome[]): string {
+/** The page of docs/ that shows what a whole run found. */
+export function failuresPage(outcomes: readonly Outcome[], controlled: readonly ControlOutcome[]): string {
   const good = outcomes.filter(({ verdict }) => verdict === 'good').length;
+  const names = [...new Set(outcomes.map(({ commit }) => commit))];
+  const commits = `${names.length > 1 ? 'commits' : 'commit'} ${names.join(', ')}`;
   return `# What was made to fail, when, and what became of it
 
-Made by \`npm run chaos -- --table docs/failures.md\` at commit ${commit.slice(0, 12)}, on two genuine clusters: ${good} of
+Made by \`npm run chaos -- --table docs/failures.md\` at ${commits}, on two genuine clusters: ${good} of
 ${outcomes.length} cells good. In each cell a pod of two containers, each of two processes that tell every step by a datagram, is moved;
 something fails in one stretch of the move, and it is proven that it fell into that stretch. Then what the message says is done, which is at most
 to give the same command again. A cell is good when all along no second copy was heard, no step is missing or doubled, the one copy that is there in the
