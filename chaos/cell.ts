@@ -48,13 +48,14 @@ export async function runCell(cell: Cell, ticks: Ticks, commit: string): Promise
   });
   await startPod(podOf(pod, [], { containers, terminationGracePeriodSeconds: 5 }));
   try {
-    const missed = await moveWithFault(cell, pod, containers.length, codes);
+    const said: string[] = [];
+    const missed = await moveWithFault(cell, pod, containers.length, codes, said);
     const isDeleted = cell.fault === 'pod deleted';
-    const unsettled = await settle(pod, codes);
+    const unsettled = await settle(pod, codes, said);
     const end = isDeleted ? 'deleted' : await whereItTicks(ticks, pod);
     const why = [...unsettled, ...copies(ticks, pod, end), ...(await rest(pod))];
     if (missed !== undefined) return outcome('missed', end, [missed, ...why]);
-    return outcome(why.length === 0 ? 'good' : 'bad', end, why);
+    return why.length === 0 ? outcome('good', end, why) : outcome('bad', end, [...why, ...said]);
   } finally {
     // What cannot be deleted is left, and told: whoever runs cells begins the next one on another bed.
     await kubectl('home', 'delete', 'pod', pod, '--grace-period=1', '--ignore-not-found', '--wait', '--timeout=60s');
@@ -63,8 +64,8 @@ export async function runCell(cell: Cell, ticks: Ticks, commit: string): Promise
 }
 
 /** @returns why the fault does not count */
-async function moveWithFault(cell: Cell, pod: string, containers: number, codes: number[]): Promise<string | undefined> {
-  const { command, ended } = await start(pod);
+async function moveWithFault(cell: Cell, pod: string, containers: number, codes: number[], said: string[]): Promise<string | undefined> {
+  const { command, ended } = await start(pod, said);
   const watch = await Watch.of(command, containers);
   let heal: (() => Promise<void>) | undefined;
   try {
@@ -85,14 +86,17 @@ async function moveWithFault(cell: Cell, pod: string, containers: number, codes:
   }
 }
 
-async function start(pod: string): Promise<{ command: ChildProcess; ended: Promise<number> }> {
+/** @param said gets the last words of the command */
+async function start(pod: string, said: string[]): Promise<{ command: ChildProcess; ended: Promise<number> }> {
   const { command: words, env } = await insideBed(['kubectl-migrate', pod, '-n', 'demo', '--to', 'away', '--events']);
   const command = spawn(words[0] ?? '', words.slice(1), { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-  command.stderr?.resume();
+  let stderr = '';
+  command.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const ended = new Promise<number>((resolve) => {
     const timer = setTimeout(() => command.kill('SIGKILL'), commandDeadlineMs);
     command.once('close', (code) => {
       clearTimeout(timer);
+      said.push(`exit code ${code}: ${stderr.trim().split('\n').slice(-6).join(' | ')}`);
       resolve(code ?? 137);
     });
   });
@@ -104,10 +108,10 @@ async function start(pod: string): Promise<{ command: ChildProcess; ended: Promi
  *
  * @returns what remained unsettled
  */
-async function settle(pod: string, codes: number[]): Promise<string[]> {
+async function settle(pod: string, codes: number[], said: string[]): Promise<string[]> {
   while (codes.at(-1) === 4 || codes.at(-1) === 137) {
     if (codes.length > mostTries) return [`still exit code ${codes.at(-1)} after the command was given ${codes.length} times`];
-    const { command, ended } = await start(pod);
+    const { command, ended } = await start(pod, said);
     command.stdout?.resume();
     codes.push(await ended);
   }

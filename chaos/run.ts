@@ -20,7 +20,7 @@ export interface RunOptions {
 export async function runCells(cells: readonly Cell[], { isAgain, untilMs = Infinity, onOutcome }: RunOptions): Promise<Outcome[]> {
   await mustIn(['kubectl', '-n', 'demo', 'delete', 'pods', '--all', '--grace-period=1']);
   const results = await Results.ofCommit();
-  const ticks = await collectTicks();
+  let ticks = await collectTicks();
   const outcomes: Outcome[] = [];
   const commit = (await must(['git', 'rev-parse', '--short=12', 'HEAD'])).trim();
   try {
@@ -30,7 +30,10 @@ export async function runCells(cells: readonly Cell[], { isAgain, untilMs = Infi
       results.addCell(outcome);
       outcomes.push(outcome);
       onOutcome(outcome);
-      if (outcome.verdict === 'bad') await renewBed();
+      if (outcome.verdict !== 'bad') continue;
+      await ticks.stop();
+      await renewBed();
+      ticks = await collectTicks(); // its network was the old bed's
     }
   } finally {
     await ticks.stop();

@@ -47,6 +47,12 @@ export class HeldFiles {
     putFile(this.#path('deadline'), String(bootMs() + ms));
   }
 
+  /** Whether keepers would wait no longer; not when none was ever told to wait. */
+  get isLeaseOver(): boolean {
+    const deadline = this.#read('deadline');
+    return deadline !== undefined && bootMs() > Number(deadline);
+  }
+
   /** Whether the pod ever runs here: made once, by us or by a keeper. @returns what is decided now */
   decide(wanted: Decision): Decision {
     return makeFile(this.#path('decision'), wanted) ? wanted : (this.decision() ?? wanted);

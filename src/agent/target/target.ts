@@ -216,8 +216,9 @@ export class TargetMigration {
     }
     if (fact !== 'given up' && fact !== 'idle') return fact;
     if (!files.isThere || files.begun().length === 0) return 'never';
-    // Something was restored, by us or by an agent before us: what is decided counts, and the rest is up to its keepers.
-    const decision = fact === 'idle' ? files.decision() : files.decide('kill');
+    // Something was restored, by us or by an agent before us: what is decided counts, and the rest is up to its keepers. They may be as
+    // dead as that agent: when they would wait no longer, whoever looks decides as they would have.
+    const decision = fact === 'idle' && !files.isLeaseOver ? files.decision() : files.decide('kill');
     if (decision === undefined) return 'silent';
     if (decision === 'go') return await this.#afterGo();
     return (await this.#containers.isGone(deadlineMs)) || standsOrIsGone(files) ? 'never' : 'silent';

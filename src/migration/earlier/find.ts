@@ -59,6 +59,8 @@ export function helperOf({ helpers }: Earlier, role: 'source' | 'target'): Pod |
 
 /** How long the command that made a helper may take to speak to it, once that runs. */
 const firstWordMs = 6_000;
+/** How long the end of a command may take to come to an agent, by way of its stream. */
+const lastWordMs = 2_500;
 const lookAgainMs = 500;
 
 /**
@@ -89,12 +91,14 @@ async function isAttended(connection: KubeConnection, helper: Pod, signal: Abort
   const running = helper.status?.phase === 'Running' ? helper : await untilHelperRuns(connection, helper, signal).catch(() => undefined);
   signal.throwIfAborted();
   if (!running) return false;
-  const deadline = performance.now() + scaled(firstWordMs);
+  const begun = performance.now();
+  const deadline = begun + scaled(firstWordMs);
   for (;;) {
     const hello = await ask(connection, running);
-    if (hello?.isAttended && hello.isConnected) return true;
+    const isConnected = hello?.isAttended === true && hello.isConnected;
+    if (isConnected && performance.now() > begun + scaled(lastWordMs)) return true;
     // A moment ago somebody attended, or somebody may be about to: it is young, or its conversation just broke.
-    const canChange = hello === undefined || hello.isAttended || hello.now - startedAt(running) < scaled(firstWordMs);
+    const canChange = isConnected || hello === undefined || hello.isAttended || hello.now - startedAt(running) < scaled(firstWordMs);
     if (!canChange || performance.now() > deadline) return hello?.isAttended ?? false;
     await delay(lookAgainMs, undefined, { signal });
   }
