@@ -201,6 +201,9 @@ test('after the commit nothing of it is started afresh at home, though its comma
   running.child.kill('SIGSTOP');
   await onSource('until grep -q committed /run/kubectl-migrate/pods/*/*/decision 2>/dev/null; do sleep 0.05; done');
   running.child.kill('SIGKILL');
+  // A link whose limit changes loses what is on its way, ticks as well.
+  await vi.waitFor(() => expect(ticks.of('orphaned').at(-1)?.side).toBe('away'), { timeout: 30_000, interval: 50 });
+  await delay(500);
   await limitLink('none', '50ms');
   // Refused until it is heard to run at the peer; a kubelet tries again and again.
   for (const name of ['main', 'other']) await vi.waitFor(async () => killContainer(pod, name), { timeout: 30_000, interval: 500 });
