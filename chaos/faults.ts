@@ -98,6 +98,9 @@ const cutLink: Fault = async () => {
   return async () => both('-D');
 };
 
+/** As long as it takes for somebody to find no room. */
+const fullMs = 1_500;
+
 /** The folder that images and files are staged in has no room left. */
 function fillDisk(where: readonly BedNode[]): Fault {
   const folder = '/var/lib/kubectl-migrate/migrations';
@@ -105,10 +108,13 @@ function fillDisk(where: readonly BedNode[]): Fault {
     const script = `for one in ${folder}/*; do mount -t tmpfs -o size=64k,mode=0700 full "$one" || exit 1; done`;
     const results = await Promise.all(where.map(async (node) => runOnNode(node, ['sh', '-c', script])));
     if (results.every(({ code }) => code !== 0)) throw new Error('no migration has a folder there');
-    return async () => {
-      const free = `for one in ${folder}/*; do umount -l "$one" 2>/dev/null; done; rmdir ${folder}/* 2>/dev/null; true`;
+    const heal = async (): Promise<void> => {
+      const free = `for one in ${folder}/*; do umount -l "$one" 2>/dev/null; done; true`;
       await Promise.all(where.map(async (node) => runOnNode(node, ['sh', '-c', free])));
     };
+    // A full disk keeps nobody from taking things away, as a mount does.
+    setTimeout(() => void heal(), fullMs);
+    return heal;
   };
 }
 

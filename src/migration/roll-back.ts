@@ -49,6 +49,8 @@ export async function rollBack(underway: Underway): Promise<string[]> {
     await attempt(`node ${underway.targetNode ?? ''} of ${move.peer.virtualNode}`, async () => cleanTarget(underway));
   underway.source?.close();
   target?.close();
+  // By its helpers the same command finds what is left to be taken back.
+  if (failures.length > 0) return failures;
   for (const one of made.all.filter(({ at }) => at === home)) await attempt(one.what, async () => made.remove(one));
   return failures;
 }

@@ -164,5 +164,7 @@ describe('nothing of the target runs without the commit', () => {
       .toBe(0);
     await mustKubectl('away', 'wait', '--for=delete', 'pod/held', '--timeout=60s');
     await expectRunsOn(original, ticks);
+    // The helpers stay for the same command; here a person has done its work.
+    await mustKubectl('home', 'delete', 'pods', '-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '--wait', '--timeout=90s');
   });
 });
