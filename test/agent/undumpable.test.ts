@@ -17,16 +17,25 @@ beforeAll(async () => {
 });
 
 afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
+  // With whatever they have started: a writer that outlives its shell would write into a folder that is being removed.
+  for (const { pid } of children.splice(0)) killGroup(pid ?? 0);
 });
 
-// A writer that was killed may still come to the end of its last write.
+// It may still come to the end of its last write.
 afterAll(() => rmSync(folder, { recursive: true, maxRetries: 20, retryDelay: 50 }));
 
 function start(...command: readonly string[]): number {
-  const child = spawn(command[0] ?? '', command.slice(1), { stdio: 'ignore' });
+  const child = spawn(command[0] ?? '', command.slice(1), { stdio: 'ignore', detached: true });
   children.push(child);
   return child.pid ?? 0;
+}
+
+function killGroup(pid: number): void {
+  try {
+    if (pid > 1) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // all of it has ended
+  }
 }
 
 function codes(pid: number): string[] {
