@@ -21,6 +21,24 @@ static void pause_ms(long ms) {
   nanosleep(&pause, NULL);
 }
 
+// Calls with a time limit of a socket end with EINTR when the freezer stops the program in them, as by SIGSTOP and SIGCONT
+// (signal(7)); a program that has such limits goes on.
+static ssize_t receive(int connection, char *text, size_t length) {
+  ssize_t count;
+  do
+    count = read(connection, text, length);
+  while (count < 0 && errno == EINTR);
+  return count;
+}
+
+static ssize_t transmit(int connection, const char *text, size_t length) {
+  ssize_t count;
+  do
+    count = write(connection, text, length);
+  while (count < 0 && errno == EINTR);
+  return count;
+}
+
 static struct sockaddr_un unix_address(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   strncpy(address.sun_path, path, sizeof address.sun_path - 1);
@@ -42,8 +60,8 @@ static int serve(const char *port) {
     ssize_t length;
     int connection = accept(listener, NULL, NULL);
     printf("accepted %d\n", ++accepted);
-    while ((length = read(connection, text, sizeof text)) > 0)
-      if (write(connection, text, (size_t)length) != length)
+    while ((length = receive(connection, text, sizeof text)) > 0)
+      if (transmit(connection, text, (size_t)length) != length)
         break;
     close(connection);
   }
@@ -51,7 +69,7 @@ static int serve(const char *port) {
 
 static int dial(const char *host, const char *port) {
   struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *found = NULL;
-  struct timeval patience = {1, 0};
+  struct timeval patience = {10, 0};
   if (*port == '/') {
     struct sockaddr_un path = unix_address(port);
     int local = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -84,9 +102,9 @@ static int ask(const char *host, const char *port, int each) {
       continue;
     }
     int length = snprintf(sent, sizeof sent, "%020lu\n", step);
-    int failed = write(connection, sent, (size_t)length) != length;
+    int failed = transmit(connection, sent, (size_t)length) != length;
     for (ssize_t at = 0, count; !failed && at < length; at += count)
-      failed = (count = read(connection, got + at, sizeof got - 1 - (size_t)at)) <= 0;
+      failed = (count = receive(connection, got + at, sizeof got - 1 - (size_t)at)) <= 0;
     if (failed || strcmp(sent, got)) {
       printf("lost %s: %s\n", failed ? "connection" : "answer", strerror(errno));
       close(connection);
