@@ -1,16 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect } from 'vitest';
-import { mustIn, runIn } from '../../bed/bed.ts';
+import { mustIn } from '../../bed/bed.ts';
 import { nodeNamed } from '../../bed/layout.ts';
-import type { RunResult } from '../../build/run.ts';
 import { agentImage } from '../../src/cli/agent-image.ts';
 import type { Pod } from '../../src/kube/types.ts';
 import { version } from '../../src/version.ts';
-import { getPod, leftoversInTheEnd, migrate, mustKubectl, startMigration } from './cluster.ts';
+import { getPod, leftoversInTheEnd, migrate, migrateElsewhere, mustKubectl, startMigration } from './cluster.ts';
 import { killAgent, onNode } from './faults.ts';
 import { heardTest } from './pod-test.ts';
 import { containerIdOf, podOf } from './pods.ts';
@@ -24,16 +20,6 @@ const heardPod = (name: string): Pod => podOf(name, [], { containers: [ticks.bea
 
 /** Agents have given up by then to wait for a command that is gone. */
 const patienceIsOver = async (): Promise<void> => delay(30_000);
-
-/** The same command on another machine: nothing that the first one kept in files is there. */
-async function migrateElsewhere(name: string): Promise<RunResult> {
-  const folder = await mkdtemp(join(tmpdir(), 'kubectl-migrate-elsewhere-'));
-  try {
-    return await runIn(['kubectl', 'migrate', '-n', 'demo', '--to', 'away', name], { env: { TMPDIR: folder, HOME: folder } });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
 
 async function killedAtRestore(name: string): Promise<void> {
   const first = await startMigration(name);

@@ -1,13 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, describe, expect } from 'vitest';
-import { runIn } from '../../bed/bed.ts';
 import { nodes } from '../../bed/layout.ts';
 import { runOnNode } from '../../bed/node.ts';
-import type { RunResult } from '../../build/run.ts';
 import type { Pod } from '../../src/kube/types.ts';
-import { followLogs, getPod, kubectl, leftoversInTheEnd, migrate, mustKubectl, startMigration } from './cluster.ts';
+import { followLogs, getPod, kubectl, leftoversInTheEnd, migrate, migrateElsewhere, mustKubectl, startMigration } from './cluster.ts';
 import { expectMoved } from './moved.ts';
 import { heardTest } from './pod-test.ts';
 import { podOf } from './pods.ts';
@@ -18,17 +13,6 @@ const ticks = await collectTicks();
 afterAll(ticks.stop);
 const test = heardTest(ticks);
 const heardPod = (name: string): Pod => podOf(name, [], { containers: [ticks.beacon('main', { megabytes: 16 })] });
-
-/** The same command on another machine: nothing that the first one kept in files is there. */
-async function migrateElsewhere(name: string): Promise<RunResult> {
-  const folder = await mkdtemp(join(tmpdir(), 'kubectl-migrate-elsewhere-'));
-  try {
-    const command = ['kubectl', 'migrate', '-n', 'demo', '--to', 'away', name, '-o', 'json'];
-    return await runIn(command, { env: { TMPDIR: folder, HOME: folder } });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
 
 test('a second command for a pod that is being moved is refused at once, and disturbs nothing', async ({ start }) => {
   await start(heardPod('twice'));
@@ -103,7 +87,7 @@ describe('the same command again, from another machine, moves the pod that a dea
     } finally {
       await mustKubectl('home', 'delete', 'resourcequota', 'none');
     }
-    const { code, stdout, stderr } = await migrateElsewhere('again-unmade');
+    const { code, stdout, stderr } = await migrateElsewhere('again-unmade', '-o', 'json');
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ pod: 'again-unmade', to: 'away', frozenMs: null });
     await expectMoved('again-unmade', old, ticks);

@@ -1,4 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { insideBed, mustIn, runIn } from '../../bed/bed.ts';
 import { nodes } from '../../bed/layout.ts';
 import { runOnNode } from '../../bed/node.ts';
@@ -78,6 +81,16 @@ export async function migrate(...args: readonly string[]): Promise<RunResult> {
   return await (
     await startMigration(...args)
   ).result;
+}
+
+/** The same command on another machine: nothing that the first one kept in files is there. */
+export async function migrateElsewhere(...args: readonly string[]): Promise<RunResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'kubectl-migrate-elsewhere-'));
+  try {
+    return await runIn(['kubectl', 'migrate', '-n', 'demo', '--to', 'away', ...args], { env: { TMPDIR: folder, HOME: folder } });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 /** Moves a pod and returns the report. @throws Error with what the command said when it fails */

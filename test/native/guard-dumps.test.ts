@@ -9,16 +9,27 @@ import { Claim, Counting, Guard, makeBench, startBlocked, type Bench } from './f
 
 let bench: Bench;
 const started: Counting[] = [];
+const dumping: number[] = [];
 
 beforeAll(async () => {
   bench = await makeBench(guardSources);
 }, 60_000);
 
 afterEach(async () => {
+  // What a test that failed has left of its dump.
+  for (const group of dumping.splice(0)) endGroup(group);
   for (const one of started.splice(0)) await one.remove();
 });
 
 afterAll(async () => bench.close());
+
+function endGroup(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
 
 async function count(): Promise<Counting> {
   const counting = await Counting.start(bench, 1);
@@ -43,7 +54,9 @@ describe('a dump under way', () => {
       `#!/bin/sh\n${bin}/criu swrk $$ &\necho $$ > ${claim.staging}/runc\nwait\necho runc ended >> ${log}\n`,
     );
     for (const name of ['criu', 'runc']) chmodSync(join(bin, name), 0o755);
-    spawn(join(bin, 'runc'), ['--root', '/run/runc', 'checkpoint', 'ID'], { cwd: claim.staging, stdio: 'ignore', detached: true });
+    const command = ['--root', '/run/runc', 'checkpoint', 'ID'];
+    const { pid } = spawn(join(bin, 'runc'), command, { cwd: claim.staging, stdio: 'ignore', detached: true });
+    if (pid !== undefined) dumping.push(pid);
     const pidIn = (name: string): number => Number(readFileSync(join(claim.staging, name), 'utf8'));
     await vi.waitFor(() => expect(pidIn('criu') * pidIn('runc')).toBeGreaterThan(0));
     return { runc: pidIn('runc'), criu: pidIn('criu'), killed: () => readFileSync(log, 'utf8') };

@@ -1,12 +1,13 @@
 import type { PodOnNode } from '../../protocol/agent-calls.ts';
 import type { SourceFact } from '../../protocol/settle.ts';
+import { frozenFile, readFrozenFile, type KnownContainer } from '../cgroup/frozen-list.ts';
 import { processesOf } from '../proc/processes.ts';
 import { signalsFile, signalsOf, stopWanted, type TaskSignals } from '../proc/signals.ts';
 import { findContainer, type NodeContainer } from '../runc/container.ts';
 import { hasOtherContainers } from '../runc/replaced.ts';
 import { stagingDir } from '../node/install.ts';
 import type { Claim } from './claim.ts';
-import { containerFact, frozenFile, readFrozenFile, sourceFact, type KnownContainer } from './fact.ts';
+import { containerFact, sourceFact } from './fact.ts';
 import { raiseFence } from './fence.ts';
 import { freezeTogether } from './freeze.ts';
 import { endFreeze, SourceGuard, type FreezeEnd } from './guard.ts';

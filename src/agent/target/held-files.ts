@@ -63,14 +63,14 @@ export class HeldFiles {
     return text === 'go' || text === 'kill' ? text : undefined;
   }
 
-  /** The folder of a container's freezer cgroup on the node, as its hook found it; undefined before. */
+  /** The folder of a container's freezer cgroup on the node, as its hook found it; undefined before, and when it found none. */
   folderOf(id: string): string | undefined {
-    return this.#read(plainSegment(id, 'container id'))?.split('\n')[0];
+    return cgroupFolder(this.#read(plainSegment(id, 'container id'))?.split('\n')[0]);
   }
 
   /** The same of the pod, which all its containers are in. */
   folderOfPod(): string | undefined {
-    return this.#read('pod');
+    return cgroupFolder(this.#read('pod'));
   }
 
   /** Whether the runtime was asked to stop that container. */
@@ -97,6 +97,10 @@ export class HeldFiles {
       throw error;
     }
   }
+}
+
+function cgroupFolder(path: string | undefined): string | undefined {
+  return path?.startsWith('/sys/fs/cgroup/') === true ? path : undefined;
 }
 
 function removeIfEmpty(folder: string): void {

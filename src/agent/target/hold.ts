@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { claimedFolders } from '../cgroup/frozen-list.ts';
 import { onHost, runDir } from '../node/host.ts';
-import { claimedFolders } from '../source/fact.ts';
 import { processesByContainer, requireStanding } from './container-tasks.ts';
 import type { HeldFiles } from './held-files.ts';
 
@@ -17,8 +17,7 @@ export interface Held {
 /** @throws Error when its hook has not told where it is */
 export function findHeld(files: HeldFiles, container: string, id: string): Held {
   const folder = files.folderOf(id);
-  if (folder === undefined || !folder.startsWith('/sys/fs/cgroup/'))
-    throw new Error(`container ${container} was restored without its hook`);
+  if (folder === undefined) throw new Error(`container ${container} was restored without its hook`);
   return { container, id, folder };
 }
 
@@ -104,8 +103,7 @@ export function letGo(pod: string): void {
 export function standsOrIsGone(files: HeldFiles): boolean {
   return files.begun().every((id) => {
     const folder = files.folderOf(id);
-    if (folder === undefined || !folder.startsWith('/sys/fs/cgroup/')) return false;
-    return !existsSync(onHost(folder)) || isFrozen(folder);
+    return folder !== undefined && (!existsSync(onHost(folder)) || isFrozen(folder));
   });
 }
 
@@ -122,7 +120,7 @@ const thawDeadlineMs = 2_000;
 export async function carryOutGo(files: HeldFiles): Promise<boolean> {
   // The pod's last: when it was frozen over its containers, one write lets all of them run.
   const folders = [...files.begun().map((id) => files.folderOf(id)), files.folderOfPod()];
-  const known = folders.filter((folder) => folder?.startsWith('/sys/fs/cgroup/') === true) as string[];
+  const known = folders.filter((folder) => folder !== undefined);
   const claimed = claimedFolders(onHost(`${runDir}/pods`));
   for (const deadline = performance.now() + thawDeadlineMs; ; await delay(5)) {
     const standing = known.filter((folder) => !claimed.has(folder) && !isLetGo(folder));

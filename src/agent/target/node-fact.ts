@@ -9,8 +9,8 @@ const patienceMs = 40_000;
 
 /**
  * Tells, in the message that a container leaves behind, how a migration stands on this node whose agent has died. What is to
- * become of what was restored is decided by then, or by its keepers, or as they would have when they are dead as well. What is decided to run is let run before it is
- * said to. Without the migration's folder this node knows nothing, and says so: it was started anew since, or somebody has taken
+ * become of what was restored is decided by then, or by its keepers, or as they would have when they are dead as well. What is
+ * decided to run is let run before it is said to. Without the migration's folder this node knows nothing, and says so: it was started anew since, or somebody has taken
  * that away who knew more.
  */
 export async function tellFact(
