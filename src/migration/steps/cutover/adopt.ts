@@ -5,10 +5,7 @@ import { waitFor } from '../../../kube/wait.ts';
 import { destinationLabel, localPodLabel, managedByLabel, migrationLabel, nodeNameLabel } from '../../../liqo/names.ts';
 import { shadowPodsIn } from '../../../liqo/paths.ts';
 import { adoptionPatch, isSeen } from '../../../liqo/standby.ts';
-import { isReplacement, peerCredential, type Cutover, type CutoverTask } from './task.ts';
-
-/** How long the virtual kubelet may take to notice the new object. */
-const seenDeadlineMs = 60_000;
+import { peerCredential, requireReplacement, virtualKubeletMs, type Cutover, type CutoverTask } from './task.ts';
 
 /** Joins the new object with what runs at the peer. */
 export const adopt: CutoverTask = {
@@ -48,10 +45,9 @@ async function untilSeen({ home, move }: Cutover): Promise<void> {
   const { namespace = '', name } = move.pod.metadata;
   const what = `the virtual kubelet of ${move.peer.virtualNode} to see pod ${namespace}/${name}`;
   const isDone = (pod: Pod | undefined): boolean => {
-    if (!pod) throw new Error('somebody has deleted it');
-    if (!isReplacement(pod, move)) throw new Error(`there is another pod of that name now (UID ${pod.metadata.uid})`);
+    requireReplacement(pod, move);
     return isSeen(pod);
   };
-  const wait = { collection: podsIn(namespace), name, what, deadlineMs: seenDeadlineMs, isDone };
+  const wait = { collection: podsIn(namespace), name, what, deadlineMs: virtualKubeletMs, isDone };
   await waitFor<Pod>(home, wait, new AbortController().signal);
 }

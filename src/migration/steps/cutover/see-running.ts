@@ -4,10 +4,7 @@ import { retry } from '../../../kube/retry.ts';
 import type { Pod } from '../../../kube/types.ts';
 import { waitFor } from '../../../kube/wait.ts';
 import { migrationLabel } from '../../../liqo/names.ts';
-import { isReplacement, type Cutover, type CutoverTask } from './task.ts';
-
-/** How long the virtual kubelet may take to tell the home cluster what it has adopted. */
-const deadlineMs = 60_000;
+import { isReplacement, requireReplacement, virtualKubeletMs, type Cutover, type CutoverTask } from './task.ts';
 
 /** Waits until the home cluster sees the pod run, or has its deletion go on that was under way while it was moved. */
 export const seeRunning: CutoverTask = {
@@ -27,13 +24,14 @@ export const seeRunning: CutoverTask = {
     say('waiting until the home cluster sees it run');
     await untilRunning(cutover);
   },
-  undone: (_move, home) => `its object is in cluster ${home.name}, which does not see it run yet`,
+  undone: (_move, home) => `cluster ${home.name} does not see it run yet`,
   byHand: ({ pod, id }) => [
     `kubectl -n ${pod.metadata.namespace} wait --for=condition=Ready pod/${pod.metadata.name} --timeout=60s`,
     `kubectl -n ${pod.metadata.namespace} delete pods -l ${migrationLabel}=${id}`,
   ],
 };
 
+/** @throws Error when somebody takes the new object away meanwhile, or puts another one in its place */
 async function untilRunning({ home, move }: Cutover): Promise<void> {
   const { namespace = '', name } = move.pod.metadata;
   await waitFor<Pod>(
@@ -42,8 +40,11 @@ async function untilRunning({ home, move }: Cutover): Promise<void> {
       collection: podsIn(namespace),
       name,
       what: `pod ${namespace}/${name} to be seen running on ${move.peer.virtualNode}`,
-      deadlineMs,
-      isDone: isRunning,
+      deadlineMs: virtualKubeletMs,
+      isDone: (pod) => {
+        requireReplacement(pod, move);
+        return isRunning(pod);
+      },
       describe: (seen) => `it is ${seen?.status?.phase ?? 'not there'}`,
     },
     new AbortController().signal,

@@ -70,9 +70,21 @@ export function creatorOf({ id }: Pick<Move, 'id'>): string {
   return `kubectl-migrate-${id}`;
 }
 
+/**
+ * How long the virtual kubelet may take to notice what is in the home cluster: after a time without its API server it asks again after
+ * up to a minute (client-go's reflector: 30 s, doubled at random), and more than 60 s were seen.
+ */
+export const virtualKubeletMs = 180_000;
+
 /** Whether an object at home is the one that this migration has made there. */
 export function isReplacement(current: Pod | undefined, move: Pick<Move, 'id'>): boolean {
   return current?.metadata.managedFields?.some(({ manager }) => manager === creatorOf(move)) ?? false;
+}
+
+/** @throws Error when somebody has taken the new object away, or put another one in its place */
+export function requireReplacement(current: Pod | undefined, move: Pick<Move, 'id'>): asserts current is Pod {
+  if (!current) throw new Error('somebody has deleted it');
+  if (!isReplacement(current, move)) throw new Error(`there is another pod of that name now (UID ${current.metadata.uid})`);
 }
 
 /** How a person becomes Liqo's user at the peer. */
