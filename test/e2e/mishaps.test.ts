@@ -7,7 +7,17 @@ import { recordedProcesses } from '../../bed/processes.ts';
 import { run } from '../../build/run.ts';
 import type { KubeObject, Pod } from '../../src/kube/types.ts';
 import { faultsIn } from '../ticks/one-copy.ts';
-import { deletePod, followLogs, getPod, leftoversInTheEnd, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
+import {
+  deletePod,
+  followLogs,
+  getPod,
+  leftoversInTheEnd,
+  migrate,
+  mustKubectl,
+  startMigration,
+  startPod,
+  type Running,
+} from './cluster.ts';
 import { holdRestored, killAgent, killSourceAgentWhenDecided, onNode, withoutPackets } from './faults.ts';
 import { expectMoved } from './moved.ts';
 import { heardTest } from './pod-test.ts';
@@ -260,7 +270,7 @@ describe('after the commit the pod moves', () => {
       /error: pod demo\/unmade was moved and runs at away, but its old object is gone from cluster home, and the new one could not be made: .*quota/,
     );
     // The same command again would do it as well (again.test.ts).
-    const [, byHand = ''] = stderr.split('by hand:\n');
+    const [, byHand = ''] = stderr.split('by hand, and then the same command only cleans up on the nodes:\n');
     const commands = byHand
       .split('\n')
       .map((line) => line.trim())
@@ -268,7 +278,10 @@ describe('after the commit the pod moves', () => {
     expect(commands.length).toBeGreaterThan(2);
     const inside = await insideBed(['bash', '-ec', commands.join('\n')]);
     expect(await run(inside.command, { env: inside.env })).toMatchObject({ code: 0 });
-    await rm(/create -f (\S+)/.exec(stderr)?.[1] ?? '');
+    const { uid } = (await getPod('home', 'unmade')).metadata;
+    expect(await migrate('unmade')).toMatchObject({ code: 0 });
+    expect((await getPod('home', 'unmade')).metadata.uid).toBe(uid);
+    await rm(/create .*-f (\S+)/.exec(stderr)?.[1] ?? '');
     await expectMoved('unmade', old, ticks);
     expect(await leftoversInTheEnd()).toEqual([]);
   });

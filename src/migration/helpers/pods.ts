@@ -15,8 +15,8 @@ import type { Move } from '../underway.ts';
 import { helperPlacement } from './placement.ts';
 import { imageAtPeer, type Pins } from './images.ts';
 
-/** A helper ends by itself after this time, whatever becomes of the CLI. */
-const lifetimeSeconds = 3600;
+/** A helper ends by itself after this time, whatever becomes of the CLI: longer than the files of any pod take to go over. */
+const lifetimeSeconds = 24 * 3600;
 
 /**
  * Liqo cannot tell home of a pod whose class of service is another one at the peer (`status.qosClass: field is immutable`), and

@@ -7,7 +7,7 @@ import type { KubeConnection } from '../../../src/kube/connection.ts';
 import type { Pod } from '../../../src/kube/types.ts';
 import type { Peer } from '../../../src/liqo/peer.ts';
 import { cutoverTasks, unfinished } from '../../../src/migration/steps/cutover/cutover.ts';
-import type { Seen } from '../../../src/migration/steps/cutover/task.ts';
+import { creatorOf, type Seen } from '../../../src/migration/steps/cutover/task.ts';
 import type { Move } from '../../../src/migration/underway.ts';
 
 const pod: Pod = {
@@ -64,7 +64,7 @@ describe('the recipe for a person', () => {
   test('has the tasks that are not done, and no others', () => {
     expect(hintAt(remove)).toContain('kubectl delete --raw');
     expect(hintAt(create)).not.toContain('delete --raw');
-    expect(hintAt(create)).toContain('kubectl create -f /tmp/saved.json');
+    expect(hintAt(create)).toContain(`kubectl create --field-manager=${creatorOf(move)} -f /tmp/saved.json`);
     expect(hintAt(adopt)).not.toContain('kubectl create');
     expect(hintAt(see)).not.toContain('shadowpods');
   });

@@ -17,9 +17,10 @@ export const createNew: CutoverTask = {
     await retry(async () => retry(async () => create(cutover), { ...policy, deadlineMs: quotaPatienceMs, canPass: isOfQuota }), policy);
   },
   undone: (_move, home) => `its old object is gone from cluster ${home.name}, and the new one could not be made`,
-  byHand: ({ peer }, file) => [
-    file === undefined ? `kubectl create -f - # the pod as it was, with nodeName: ${peer.virtualNode}` : `kubectl create -f ${file}`,
-  ],
+  byHand: (move, file) => {
+    const create = `kubectl create --field-manager=${creatorOf(move)} -f`;
+    return [file === undefined ? `${create} - # the pod as it was, with nodeName: ${move.peer.virtualNode}` : `${create} ${file}`];
+  },
 };
 
 async function create({ move, home, pod }: Cutover): Promise<void> {

@@ -81,7 +81,7 @@ export function unfinished(
   const hint = [
     'do not thaw or start it anywhere else; when the cause is gone, the same command finishes it:',
     `  kubectl migrate ${name} -n ${namespace} --to ${virtualNode}`,
-    'or a person does, by hand:',
+    'or a person does, by hand, and then the same command only cleans up on the nodes:',
     ...undone.flatMap((task) => task.byHand(move, file)).map((command) => `  ${command}`),
   ].join('\n');
   return new MigrateError('in-doubt', message, { cause, hint });

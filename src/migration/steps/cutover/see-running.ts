@@ -3,7 +3,6 @@ import { podsIn } from '../../../kube/paths.ts';
 import { retry } from '../../../kube/retry.ts';
 import type { Pod } from '../../../kube/types.ts';
 import { waitFor } from '../../../kube/wait.ts';
-import { migrationLabel } from '../../../liqo/names.ts';
 import { isReplacement, requireReplacement, virtualKubeletMs, type Cutover, type CutoverTask } from './task.ts';
 
 /** Waits until the home cluster sees the pod run, or has its deletion go on that was under way while it was moved. */
@@ -25,10 +24,7 @@ export const seeRunning: CutoverTask = {
     await untilRunning(cutover);
   },
   undone: (_move, home) => `cluster ${home.name} does not see it run yet`,
-  byHand: ({ pod, id }) => [
-    `kubectl -n ${pod.metadata.namespace} wait --for=condition=Ready pod/${pod.metadata.name} --timeout=60s`,
-    `kubectl -n ${pod.metadata.namespace} delete pods -l ${migrationLabel}=${id}`,
-  ],
+  byHand: ({ pod }) => [`kubectl -n ${pod.metadata.namespace} wait --for=condition=Ready pod/${pod.metadata.name} --timeout=60s`],
 };
 
 /** @throws Error when somebody takes the new object away meanwhile, or puts another one in its place */
