@@ -26,7 +26,9 @@ const table: Readonly<Record<SourceFact, Readonly<Record<TargetFact, Settlement>
 
 /**
  * Who may run, and so what is to be done with a migration that did not come to its end by itself. The one place that knows:
- * the engine, a command that takes over, and both agents ask here.
+ * the engine, a command that takes over, and the source's agent ask here; its guard, which can hear nobody of a target, does what
+ * is in the last column (native/guard.c, and its test). The target decides about itself alone: it never lets anything run that
+ * is not committed, and what it says of that is the other half of the question.
  *
  * The target runs only on the source's commit record; so a source without one may always run again, whatever the target is
  * silent about. A record is taken back on the target's own word that it never ran and never will, and on nothing else. Where

@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { must } from '../../build/run.ts';
 import { guardSources } from '../../native/build.ts';
+import { sourceFact } from '../../src/agent/source/fact.ts';
+import { settle } from '../../src/protocol/settle.ts';
 import { Claim, Counting, Guard, makeBench, startBlocked, type Bench, type Version } from './frozen-pod.ts';
 
 let bench: Bench;
@@ -88,6 +90,19 @@ describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
     const late = new Guard(bench, 'thaw', claim.folder, claim.staging);
     expect(await late.ended).toEqual({ code: 3, said: ['committed'] });
     expect(one.steps()).toEqual(before);
+  });
+
+  test.each([undefined, 'aborted', 'committed'] as const)('who hears nobody of a target does what the table says: %s', async (decision) => {
+    const one = await count(version);
+    const claim = new Claim(bench);
+    claim.freeze(one);
+    await one.untilFrozen();
+    if (decision !== undefined) claim.write('decision', `{"decision":"${decision}"}\n`);
+    const before = one.steps();
+    await new Guard(bench, 'thaw', claim.folder, claim.staging).ended;
+    const fact = sourceFact(decision, ['frozen'], false, () => false);
+    if (settle(fact, 'silent') === 'roll back') await one.requireRunning();
+    else expect(one.steps()).toEqual(before);
   });
 
   test('a container that is gone is no reason to leave its siblings frozen', async () => {
