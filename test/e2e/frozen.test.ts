@@ -6,13 +6,14 @@ import { runOnNode } from '../../bed/node.ts';
 import { recordedProcesses } from '../../bed/processes.ts';
 import type { Pod } from '../../src/kube/types.ts';
 import { deletePod, getPod, leftovers, leftoversInTheEnd, migrate, mustKubectl, startMigration, type Running } from './cluster.ts';
-import { test } from './pod-test.ts';
+import { heardTest } from './pod-test.ts';
 import { containerIdOf, podOf } from './pods.ts';
 import { collectTicks, expectOneCopy } from './ticks.ts';
 import type { Tick } from '../ticks/tick.ts';
 
 const ticks = await collectTicks();
 afterAll(ticks.stop);
+const test = heardTest(ticks);
 afterEach(async () => limitLink('none', '50ms'));
 
 const source = nodeNamed('home-1');

@@ -97,8 +97,8 @@ describe('before the commit the source runs on, and nothing is left', () => {
     );
   });
 
-  test('when the pod begins to be deleted', async ({ startSeen }) => {
-    await startSeen(heardPod('ending'));
+  test('when the pod begins to be deleted', async ({ start }) => {
+    await start(heardPod('ending'));
     const running = await startMigration('ending');
     await running.sees('precopy ...');
     await mustKubectl('home', 'delete', 'pod', 'ending', '--grace-period=20', '--wait=false');
@@ -112,8 +112,8 @@ describe('before the commit the source runs on, and nothing is left', () => {
 });
 
 describe('after the commit the pod moves', () => {
-  test('and not before it, however long all of it stands restored', async ({ startSeen }) => {
-    await startSeen(heardPod('late'));
+  test('and not before it, however long all of it stands restored', async ({ start }) => {
+    await start(heardPod('late'));
     const old = await followLogs('late');
     const running = await startMigration('late');
     await running.sees('standby ...');
@@ -127,8 +127,8 @@ describe('after the commit the pod moves', () => {
     await expectMoved('late', old, ticks);
   });
 
-  test('with labels and annotations that were changed meanwhile', async ({ startSeen }) => {
-    await startSeen(heardPod('relabelled'));
+  test('with labels and annotations that were changed meanwhile', async ({ start }) => {
+    await start(heardPod('relabelled'));
     await mustKubectl('home', 'label', 'pod', 'relabelled', 'old=1');
     const running = await startMigration('relabelled');
     // At once, and early enough: the object is read for the last time when the frozen part is over.
@@ -156,8 +156,8 @@ describe('after the commit the pod moves', () => {
     expect(shadow.metadata.labels).not.toHaveProperty('old');
   });
 
-  test('though the API servers of both clusters do not answer for some seconds, and its user wants to stop', async ({ startSeen }) => {
-    await startSeen(heardPod('silent'));
+  test('though the API servers of both clusters do not answer for some seconds, and its user wants to stop', async ({ start }) => {
+    await start(heardPod('silent'));
     const old = await followLogs('silent');
     const running = await startMigration('silent');
     const servers = (await recordedProcesses()).filter(({ name }) => name.endsWith('-apiserver'));
@@ -171,8 +171,8 @@ describe('after the commit the pod moves', () => {
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 
-  test('though the source agent dies when it has decided, and the target cannot hear of it', async ({ startSeen }) => {
-    await startSeen(heardPod('decided'));
+  test('though the source agent dies when it has decided, and the target cannot hear of it', async ({ start }) => {
+    await start(heardPod('decided'));
     const old = await followLogs('decided');
     const running = await startMigration('decided');
     await running.sees('standby ...');
@@ -188,8 +188,8 @@ describe('after the commit the pod moves', () => {
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 
-  test('though the source agent dies in the moment of the commit', async ({ startSeen }) => {
-    await startSeen(heardPod('committed'));
+  test('though the source agent dies in the moment of the commit', async ({ start }) => {
+    await start(heardPod('committed'));
     const old = await followLogs('committed');
     const running = await startMigration('committed');
     await running.sees('standby ...');
@@ -201,8 +201,8 @@ describe('after the commit the pod moves', () => {
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 
-  test('though the virtual kubelet hears of the new object long after it could hear of anything at the peer', async ({ startSeen }) => {
-    await startSeen(heardPod('unheard'));
+  test('though the virtual kubelet hears of the new object long after it could hear of anything at the peer', async ({ start }) => {
+    await start(heardPod('unheard'));
     const old = await followLogs('unheard');
     const home = nodeNamed('home-1');
     const virtualKubelet = (
@@ -235,9 +235,9 @@ describe('after the commit the pod moves', () => {
   test.for([
     { role: 'source', cluster: 'home' },
     { role: 'target', cluster: 'away' },
-  ] as const)('though the $role agent dies when all runs there, and cannot clean up', async ({ role, cluster }, { startSeen }) => {
+  ] as const)('though the $role agent dies when all runs there, and cannot clean up', async ({ role, cluster }, { start }) => {
     const name = `unswept-${role}`;
-    await startSeen(heardPod(name));
+    await start(heardPod(name));
     const old = await followLogs(name);
     const running = await startMigration(name);
     const servers = (await recordedProcesses()).filter((one) => one.name.endsWith('-apiserver'));
@@ -256,9 +256,9 @@ describe('after the commit the pod moves', () => {
   });
 
   test('and when its new object is not taken, the command tells how things stand and how to finish by hand, which works', async ({
-    startSeen,
+    start,
   }) => {
-    await startSeen(heardPod('unmade'));
+    await start(heardPod('unmade'));
     const old = await followLogs('unmade');
     const running = await startMigration('unmade');
     await running.sees('standby ...');

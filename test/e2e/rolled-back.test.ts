@@ -17,9 +17,9 @@ const heardPod = (name: string, megabytes = 16): Pod => podOf(name, [], { contai
 // Several at once: most of a migration is waiting for kubelets.
 describe.concurrent('what goes wrong with one migration takes that one back', () => {
   for (const moment of ['plan', 'prepare', 'precopy', 'standby']) {
-    test(`Ctrl-C at "${moment} ..."`, async ({ startSeen }) => {
+    test(`Ctrl-C at "${moment} ..."`, async ({ start }) => {
       const name = `stopped-${moment}`;
-      const original = await startSeen(heardPod(name, 64));
+      const original = await start(heardPod(name, 64));
       const running = await startMigration(name);
       await running.sees(`${moment} ...`);
       running.child.kill('SIGINT');
@@ -30,9 +30,9 @@ describe.concurrent('what goes wrong with one migration takes that one back', ()
     });
   }
 
-  test('a process that CRIU cannot dump leaves the source running, and CRIU says why', async ({ startSeen }) => {
+  test('a process that CRIU cannot dump leaves the source running, and CRIU says why', async ({ start }) => {
     const shared = { volumeMounts: [{ name: 'run', mountPath: '/shared' }] };
-    const original = await startSeen(
+    const original = await start(
       podOf('undumpable', [], {
         volumes: [{ name: 'run', emptyDir: {} }],
         containers: [
@@ -57,9 +57,9 @@ test('nothing of those is left', async () => {
 // Held at the target, or the frozen part might be over before the signal comes.
 describe('Ctrl-C while the pod stands frozen', () => {
   for (const moment of ['before all is restored', 'when all is restored']) {
-    test(moment, async ({ startSeen }) => {
+    test(moment, async ({ start }) => {
       const name = `stopped-${moment.replaceAll(' ', '-')}`;
-      const original = await startSeen(heardPod(name, 64));
+      const original = await start(heardPod(name, 64));
       const running = await startMigration(name);
       await running.sees('standby ...');
       const hold = await holdRestored();
@@ -75,8 +75,8 @@ describe('Ctrl-C while the pod stands frozen', () => {
   }
 });
 
-test('a restore that fails is a clean abort', async ({ startSeen }) => {
-  const original = await startSeen(heardPod('unrestorable'));
+test('a restore that fails is a clean abort', async ({ start }) => {
+  const original = await start(heardPod('unrestorable'));
   const running = await startMigration('unrestorable');
   await running.sees('standby ...');
   await breakRestore();
@@ -86,8 +86,8 @@ test('a restore that fails is a clean abort', async ({ startSeen }) => {
   await expectUntouched(original, ticks);
 });
 
-test('a source agent that is killed while the pod stands still does not keep it frozen', async ({ startSeen }) => {
-  const original = await startSeen(heardPod('orphan', 256));
+test('a source agent that is killed while the pod stands still does not keep it frozen', async ({ start }) => {
+  const original = await start(heardPod('orphan', 256));
   const running = await startMigration('orphan');
   await running.sees('standby ...');
   const hold = await holdRestored();
@@ -99,12 +99,9 @@ test('a source agent that is killed while the pod stands still does not keep it 
   await expectUntouched(original, ticks);
 });
 
-test('two pods move onto the peer at once, and plain pods that start there at the same moment are not disturbed', async ({
-  start,
-  startSeen,
-}) => {
+test('two pods move onto the peer at once, and plain pods that start there at the same moment are not disturbed', async ({ start }) => {
   const names = ['left', 'right'];
-  await Promise.all(names.map(async (name) => startSeen(heardPod(name))));
+  await Promise.all(names.map(async (name) => start(heardPod(name))));
   const old = await Promise.all(names.map(async (name) => [name, await followLogs(name)] as const));
   const running = await Promise.all(names.map(async (name) => startMigration(name)));
   await Promise.all(running.map(async ({ sees }) => sees('standby ...')));

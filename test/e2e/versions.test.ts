@@ -5,7 +5,7 @@ import type { Pod } from '../../src/kube/types.ts';
 import { deletePod, leftoversInTheEnd, migrate, startPod } from './cluster.ts';
 import { test } from './pod-test.ts';
 import { podOf } from './pods.ts';
-import { collectTicks, expectOneCopy } from './ticks.ts';
+import { collectTicks, expectOneCopy, provesFreshStartIsSeen } from './ticks.ts';
 import { expectRunsOn } from './untouched.ts';
 
 const ticks = await collectTicks();
@@ -14,6 +14,7 @@ const folder = '/var/lib/kubectl-migrate';
 let original: Pod;
 beforeAll(async () => {
   original = await startPod(podOf('versions', [], { containers: [ticks.beacon('main')] }));
+  await provesFreshStartIsSeen(ticks, original);
 });
 afterAll(async () => {
   await deletePod('versions');
