@@ -39,8 +39,10 @@ const table: Readonly<Record<FaultName, readonly Window[]>> = {
   'peer API server away': ['prepare', 'standby', 'frozen', 'restore', 'held', 'committed', 'cutover'],
   'pod deleted': ['precopy', 'frozen', 'restore', 'held', 'committed'],
   'standby deleted': ['frozen', 'restore', 'held'],
-  'source disk full': ['precopy', 'standby'],
-  'target disk full': ['precopy', 'standby'],
+  'source memory short': ['precopy', 'frozen', 'held'],
+  'target memory short': ['precopy', 'restore', 'held'],
+  'source disk full': ['precopy', 'standby', 'frozen'],
+  'target disk full': ['precopy', 'standby', 'frozen', 'restore'],
 };
 
 export const cells: readonly Cell[] = Object.entries(table).flatMap(([fault, where]) =>

@@ -1,13 +1,15 @@
-import type { ChildProcess } from 'node:child_process';
-import { basename } from 'node:path';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isUnified } from '../bed/cgroups.ts';
 import { clusters, nodeNamed, type BedNode } from '../bed/layout.ts';
 import { runOnNode } from '../bed/node.ts';
 import { recordedProcesses } from '../bed/processes.ts';
 import { mustKubectl } from '../test/e2e/cluster.ts';
 import { onNode } from '../test/e2e/faults.ts';
 import { away, home } from './places.ts';
-import { signalAll, type NodeProcess } from './processes.ts';
+import { processesOf, signalAll, type NodeProcess } from './processes.ts';
 
 /** What a fault has to work with. */
 export interface Scene {
@@ -37,6 +39,37 @@ const isCalled =
     basename(program) === name;
 
 type Victim = (one: NodeProcess) => boolean;
+
+/** No page more for an agent's cgroup, and somebody there who wants some: the kernel kills the agent, as the largest. */
+function exhaust(where: readonly BedNode[]): Fault {
+  return async () => {
+    const agents = where.flatMap(processesOf).filter(isAgent);
+    if (agents.length === 0) throw new Error('no agent to be short of memory');
+    const hogs = agents.map(({ pid }) => crowd(memoryFolderOf(pid)));
+    try {
+      const isAlive = ({ pid }: NodeProcess): boolean => existsSync(`/proc/${pid}/exe`);
+      for (const end = performance.now() + victimMs; agents.some(isAlive); await delay(2))
+        if (performance.now() > end) throw new Error('the kernel killed nobody for memory');
+    } finally {
+      for (const hog of hogs) hog.kill('SIGKILL');
+    }
+    return undefined;
+  };
+}
+
+/** The cgroup that counts a process's memory, as this machine sees it. */
+function memoryFolderOf(pid: number): string {
+  const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n');
+  const [, , path = ''] = lines.find((line) => line.split(':')[1] === (isUnified ? '' : 'memory'))?.split(':') ?? [];
+  return join('/sys/fs/cgroup', isUnified ? '' : 'memory', path);
+}
+
+function crowd(folder: string): ChildProcess {
+  const [used, limit] = isUnified ? ['memory.current', 'memory.max'] : ['memory.usage_in_bytes', 'memory.limit_in_bytes'];
+  // Refused on version 1 when more is in use by then: the next try is not.
+  const script = `echo $$ > cgroup.procs; until cat ${used} > ${limit}; do :; done; exec tail /dev/zero`;
+  return spawn('sh', ['-c', script], { cwd: folder, stdio: 'ignore' });
+}
 
 function kill(where: readonly BedNode[], ...victims: readonly Victim[]): Fault {
   return async () => {
@@ -171,6 +204,8 @@ const faults = {
     await mustKubectl('away', 'delete', 'shadowpod', pod, '--wait=false');
     return undefined;
   },
+  'source memory short': exhaust(home),
+  'target memory short': exhaust(away),
   'source disk full': fillDisk(home),
   'target disk full': fillDisk(away),
 } satisfies Record<string, Fault>;
