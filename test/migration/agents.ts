@@ -19,6 +19,8 @@ export interface TestAgent {
   readonly emit: (event: AgentEvent) => void;
   /** What joins it, the way exec does; the last one last. */
   readonly streams: Socket[];
+  /** Why it was left alone, each time that it took itself for that. */
+  readonly abandoned: string[];
   /** Its pod is gone, and its streams. */
   readonly die: () => void;
 }
@@ -63,6 +65,7 @@ export async function startAgents(): Promise<Agents> {
     start: async (role) => {
       const socketPath = join(folder, `${role}.sock`);
       const calls: TestAgent['calls'] = {};
+      const abandoned: string[] = [];
       let emit: TestAgent['emit'] = () => undefined;
       const { close } = await serveEnd({
         socketPath,
@@ -70,7 +73,7 @@ export async function startAgents(): Promise<Agents> {
         migration: 'm',
         makeEnd: (tell) => {
           emit = tell;
-          return { calls, state: () => 'idle', abandon: async () => undefined };
+          return { calls, state: () => 'idle', abandon: async (reason) => void abandoned.push(reason) };
         },
       });
       closings.push(close);
@@ -79,7 +82,7 @@ export async function startAgents(): Promise<Agents> {
         agents.delete(role);
         close();
       };
-      const agent = { pod, socketPath, calls, emit, streams: [], die };
+      const agent = { pod, socketPath, calls, emit, streams: [], abandoned, die };
       agents.set(role, agent);
       return agent;
     },

@@ -1,8 +1,9 @@
-import { connect } from 'node:net';
+import { rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AgentSession } from '../../src/migration/helpers/session.ts';
-import { RpcClient } from '../../src/protocol/rpc.ts';
+import { RpcClient, serveCalls } from '../../src/protocol/rpc.ts';
 import { startAgents, type Agents, type TestAgent } from './agents.ts';
 
 const never = new AbortController().signal;
@@ -75,6 +76,39 @@ describe('a stream that breaks', () => {
   });
 });
 
+describe('of two streams of one command', () => {
+  const attending = async (): Promise<() => void> => {
+    const socket = connect(agent.socketPath);
+    const client = new RpcClient({ input: socket, output: socket }, 'the agent', () => undefined);
+    expect(await client.call(1, 'attend', { cli: 'one' }, 5_000)).toEqual({ isYours: true });
+    return () => socket.destroy();
+  };
+  /** Both ends' timers and clock go on at once; what they say to each other goes its genuine way. */
+  const pass = async (seconds: number): Promise<void> => {
+    for (let second = 0; second < seconds; second++) {
+      vi.advanceTimersByTime(1_000);
+      for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+
+  beforeEach(() => {
+    // Before it starts, so that its own look after who attends goes by this clock too.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
+  });
+  afterEach(() => void vi.useRealTimers());
+
+  test('one may end: the agent gives nothing up under the other, and does when that ends as well', async () => {
+    agent = await agents.start('target');
+    const [endOne, endOther] = [await attending(), await attending()];
+    endOne();
+    await pass(25);
+    expect(agent.abandoned).toEqual([]);
+    endOther();
+    await pass(25);
+    expect(agent.abandoned).toEqual(['kubectl migrate went away']);
+  });
+});
+
 describe('another command', () => {
   test('is refused while one attends', async () => {
     await attend();
@@ -111,7 +145,27 @@ describe('another command', () => {
   });
 });
 
-test('an agent of another version or migration is refused', async () => {
+test('an agent of another version is refused, and was asked for nothing but that', async () => {
+  const asked: string[] = [];
+  const hello = { now: 0, version: '0.0.0', role: 'source', migration: 'm', state: 'idle', isAttended: false, isConnected: false };
+  rmSync(agent.socketPath);
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    void serveCalls(
+      { input: socket, output: socket },
+      async (method) => (asked.push(method), method === 'hello' ? hello : { isYours: true }),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(agent.socketPath, resolve));
+  try {
+    await expect(attend()).rejects.toThrow('is of version 0.0.0');
+    expect(new Set(asked)).toEqual(new Set(['hello']));
+  } finally {
+    server.close();
+  }
+});
+
+test('an agent of another role or migration is refused', async () => {
   await expect(AgentSession.open(agents.connection, agent.pod, { role: 'source', migration: 'other' }, never)).rejects.toThrow(
     'serves the source of migration m',
   );
