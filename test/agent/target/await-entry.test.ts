@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { run, type RunResult } from '../../../build/run.ts';
+import { WrapperNode } from '../../native/wrapper-node.ts';
+
+const node = await WrapperNode.make(['-std=c11', '-D_GNU_SOURCE', '-O1', '-Wall', '-Wextra', '-Werror']);
+const runtime = join(node.folder, 'bin/runc');
+const awaited = join(node.nodeDir, 'await');
+/** Namespaces of the test's own, whose first process stands for the node's. */
+const first = spawn('unshare', ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sleep', 'infinity'], { stdio: 'ignore' });
+let firstPid = '';
+/** What the covering of the runtime waits for. */
+let ready: Promise<void> = Promise.resolve();
+
+async function onNode(command: readonly string[]): Promise<RunResult> {
+  return await run(['nsenter', '--target', firstPid, '--mount', '--pid', ...command]);
+}
+
+// This machine is the node, and its runtime is a script of ours.
+vi.doMock('../../../src/agent/node/host.ts', async (original) => ({
+  ...(await original<object>()),
+  hostProc: '/proc',
+  nodeDir: node.nodeDir,
+  runDir: node.runDir,
+  onHost: (path: string) => path,
+  runOnHost: async (command: readonly string[]) => {
+    if (command.includes('cover')) await ready;
+    return await onNode(command);
+  },
+}));
+vi.doMock('../../../src/agent/runc/runtime.ts', () => ({ findRuntime: async () => Promise.resolve(runtime) }));
+vi.doMock('../../../src/agent/node/install.ts', async (original) => ({
+  ...(await original<object>()),
+  uninstall: async () => Promise.resolve(),
+}));
+vi.doMock('../../../src/agent/node/kubelet-pods.ts', () => ({ linkKubeletPods: () => undefined, isPodOnNode: () => false }));
+vi.doMock('../../../src/agent/target/sandboxes.ts', () => ({ hasSandbox: () => false, unaskedSandbox: () => undefined }));
+
+const { AwaitEntry } = await import('../../../src/agent/target/await-entry.ts');
+const { TargetMigration } = await import('../../../src/agent/target/target.ts');
+
+const pod = { namespace: 'demo', pod: 'web-0' };
+const make = async (migration: string): Promise<{ socket: string }> => AwaitEntry.make(migration, pod, () => ({}) as never);
+const mounts = async (): Promise<number> =>
+  (await onNode(['cat', '/proc/self/mountinfo'])).stdout.split('\n').filter((line) => line.includes(` ${runtime} `)).length;
+
+beforeAll(async () => {
+  const children = `/proc/${first.pid}/task/${first.pid}/children`;
+  await vi.waitFor(() => expect((firstPid = readFileSync(children, 'utf8').trim())).not.toBe(''));
+});
+
+beforeEach(async () => {
+  await node.reset();
+  await copyFile(join(node.folder, 'runc'), join(node.nodeDir, 'wrapper'));
+  await mkdir(join(node.runDir, 'held/m1'));
+  await mkdir(join(node.folder, 'bin'), { recursive: true });
+  await onNode(['umount', runtime]);
+  await writeFile(runtime, '#!/bin/sh\necho the node has its own\n', { mode: 0o755 });
+});
+
+afterAll(async () => {
+  first.kill();
+  await node.remove();
+});
+
+test('the place of an agent that answers is not taken by another one', async () => {
+  const { socket } = await make('m1');
+  const { ino } = await stat(socket);
+  await expect(make('m2')).rejects.toThrow('another migration awaits a pod of that name on this node');
+  expect((await stat(socket)).ino).toBe(ino);
+  await new Promise<void>((resolve, reject) => void connect(socket, resolve).once('error', reject));
+  expect(readdirSync(awaited).sort()).toEqual(['.demo_web-0', 'demo_web-0']);
+  expect(await mounts()).toBe(1);
+});
+
+test('what is still being made when it is given up is not left on the node', async () => {
+  const covering = Promise.withResolvers<void>();
+  ready = covering.promise;
+  const target = new TargetMigration('m1', () => undefined);
+  const making = target.await({ ...pod, containers: ['main'], initContainers: [], addresses: [], deadlineSeconds: 300 });
+  await vi.waitFor(() => expect(readdirSync(awaited)).toContain('demo_web-0'));
+  // The pod came to the node and is gone: it is not waited for.
+  await writeFile(join(awaited, '.demo_web-0/1234-abcd'), '');
+  const given = target.cleanup(15_000);
+  covering.resolve();
+  expect(await given).toEqual({ refusing: false });
+  await making;
+  expect(readdirSync(awaited)).toEqual([]);
+  expect(await mounts()).toBe(0);
+});
