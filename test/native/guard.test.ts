@@ -105,6 +105,20 @@ describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
     else expect(one.steps()).toEqual(before);
   });
 
+  test('what a decision that cannot be read was made about stays frozen', async () => {
+    const one = await count(version);
+    const claim = new Claim(bench);
+    const guard = await watch(claim, 300);
+    guard.hear('frozen');
+    claim.freeze(one);
+    await one.untilFrozen();
+    claim.write('decision', '');
+    const before = one.steps();
+    expect(await guard.ended).toEqual({ code: 3, said: ['ready', 'committed'] });
+    expect(await new Guard(bench, 'thaw', claim.folder, claim.staging).ended).toEqual({ code: 3, said: ['committed'] });
+    expect(one.steps()).toEqual(before);
+  });
+
   test('a container that is gone is no reason to leave its siblings frozen', async () => {
     const [one, gone, other] = [await count(version), await count(version), await count(version)];
     const claim = new Claim(bench);

@@ -5,7 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { must } from '../../../build/run.ts';
+import { buildNative } from '../../../native/build.ts';
 import { Claim } from '../../../src/agent/source/claim.ts';
+import { Guard, type Bench } from '../../native/frozen-pod.ts';
 
 let run = '';
 let pods = '';
@@ -155,6 +158,27 @@ test('a decision that cannot be read counts as committed', async () => {
   writeFileSync(join(claim.folder, 'decision'), '');
   expect(claim.decision).toBe('committed');
   expect(claim.commit()).toBe('committed');
+});
+
+test('a commit for which there is no room decides nothing, and the source guard’s abort counts afterwards', async () => {
+  await must(['mount', '-t', 'tmpfs', '-o', 'size=256k', 'none', run]);
+  try {
+    const claim = await mustTake('first');
+    const guard = new Guard({ guard: (await buildNative()).guard } as Bench, 'watch', claim.folder, run, '60000');
+    await guard.says('ready');
+    const filling = join(run, 'filling');
+    // A file can still be made: only what is written into it finds no room.
+    await must(['sh', '-c', 'cat /dev/zero > "$0" 2> /dev/null || test -s "$0"', filling]);
+    expect(() => claim.commit()).toThrow('ENOSPC');
+    expect(existsSync(join(claim.folder, 'decision'))).toBe(false);
+    guard.hangUp();
+    expect(await guard.ended).toMatchObject({ code: 0, said: ['ready', 'thawed'] });
+    expect(claim.decision).toBe('aborted');
+    rmSync(filling);
+    expect(claim.commit()).toBe('aborted');
+  } finally {
+    await must(['umount', '--lazy', run]); // a guard that was left by a failure is still in it
+  }
 });
 
 test('a pod’s UID never leads anywhere else', async () => {
