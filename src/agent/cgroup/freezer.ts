@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onHost } from '../node/host.ts';
-import type { NodeContainer } from '../runc/container.ts';
+import { goneMeanwhile, type NodeContainer } from '../runc/container.ts';
 
 /** What has to be known of a container to freeze it. */
 export type Freezable = Pick<NodeContainer, 'name' | 'cgroupPaths'>;
@@ -30,10 +30,12 @@ function read(container: Freezable, file: string): string {
  * Asks the kernel to freeze the container; see {@link untilFrozen}. Written directly and not through `runc pause`:
  * starting runc once for each container would spread the one instant over tens of milliseconds. Nothing here thaws: that is the
  * source guard's (native/guard.c), which must be watching by now.
+ *
+ * @throws Error when its cgroup is gone
  */
 export function freeze(container: Freezable): void {
   const [file, value] = isUnified(container) ? ['cgroup.freeze', '1'] : ['freezer.state', 'FROZEN'];
-  writeFileSync(onHost(`${freezerFolder(container)}/${file}`), value);
+  unlessGone(container, () => writeFileSync(onHost(`${freezerFolder(container)}/${file}`), value));
 }
 
 /**
@@ -52,9 +54,19 @@ export function isHeld(container: Freezable): boolean | undefined {
   }
 }
 
-/** Whether every task of the container stands still. */
+/** Whether every task of the container stands still. @throws Error when its cgroup is gone */
 export function isFrozen(container: Freezable): boolean {
-  return isUnified(container) ? /^frozen 1$/m.test(read(container, 'cgroup.events')) : read(container, 'freezer.state') === 'FROZEN';
+  return unlessGone(container, () =>
+    isUnified(container) ? /^frozen 1$/m.test(read(container, 'cgroup.events')) : read(container, 'freezer.state') === 'FROZEN',
+  );
+}
+
+function unlessGone<T>({ name }: Freezable, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw goneMeanwhile(name, error as Error);
+  }
 }
 
 /**

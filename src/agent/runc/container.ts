@@ -37,19 +37,34 @@ export async function findContainer(name: string, containerId: string, podUid: s
   const [scheme, id = ''] = containerId.split('://');
   if (scheme !== 'containerd') throw new Error(`container ${name} runs under ${scheme}; only containerd is supported so far`);
   const bundle = `${bundles}/${id}`;
-  const spec = await readSpec(bundle);
+  const spec = await readSpec(bundle).catch((error: Error) => Promise.reject(goneMeanwhile(name, error)));
   const annotations = spec.annotations ?? {};
   if (annotations['io.kubernetes.cri.sandbox-uid'] !== podUid || annotations['io.kubernetes.cri.container-name'] !== name) {
     throw new Error(`container ${id} on the node is not container ${name} of pod ${podUid}`);
   }
-  const state = readState(runcRoot, id);
+  const state = stateOf(name, id);
   return { name, id, bundle, runcRoot, initPid: state.init_process_pid, cgroupPaths: state.cgroup_paths, spec };
+}
+
+/** The error that names a container which we know by its ID, and its node knows no more, in the place of a path's. */
+export function goneMeanwhile(name: string, error: Error): Error {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOENT' && code !== 'ENODEV') return error;
+  return new Error(`container ${name} was restarted meanwhile, or has ended`, { cause: error });
 }
 
 interface RuncState {
   readonly init_process_pid: number;
   /** One for each hierarchy of version 1, or the one of version 2 under the empty name. */
   readonly cgroup_paths: Readonly<Record<string, string>>;
+}
+
+function stateOf(name: string, id: string): RuncState {
+  try {
+    return readState(runcRoot, id);
+  } catch (error) {
+    throw goneMeanwhile(name, error as Error);
+  }
 }
 
 function readState(root: string, id: string): RuncState {
