@@ -21,16 +21,20 @@ export const seeRunning: CutoverTask = {
       return;
     }
     say('waiting until the home cluster sees it run');
-    await untilRunning(cutover);
+    notes.push(...(await untilRunning(cutover)));
   },
   undone: (_move, home) => `cluster ${home.name} does not see it run yet`,
   byHand: ({ pod }) => [`kubectl -n ${pod.metadata.namespace} wait --for=condition=Ready pod/${pod.metadata.name} --timeout=60s`],
 };
 
-/** @throws Error when somebody takes the new object away meanwhile, or puts another one in its place */
-async function untilRunning({ home, move }: Cutover): Promise<void> {
+/**
+ * @returns what does not run from the memory that was moved: what ended after the commit, its kubelet has started afresh, as it does
+ *   with every container. At the peer the count begins with the move.
+ * @throws Error when somebody takes the new object away meanwhile, or puts another one in its place
+ */
+async function untilRunning({ home, move }: Cutover): Promise<string[]> {
   const { namespace = '', name } = move.pod.metadata;
-  await waitFor<Pod>(
+  const seen = await waitFor<Pod>(
     home,
     {
       collection: podsIn(namespace),
@@ -45,6 +49,8 @@ async function untilRunning({ home, move }: Cutover): Promise<void> {
     },
     new AbortController().signal,
   );
+  const afresh = (seen?.status?.containerStatuses ?? []).filter(({ restartCount = 0 }) => restartCount > 0);
+  return afresh.map((one) => `container ${one.name} ended at ${move.peer.virtualNode} after it was moved, and was started afresh there`);
 }
 
 function isRunning(pod: Pod | undefined): boolean {
