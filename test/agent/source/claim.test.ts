@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { must } from '../../../build/run.ts';
 import { buildNative } from '../../../native/build.ts';
 import { Claim } from '../../../src/agent/source/claim.ts';
+import { claimFinding } from '../../../src/agent/source/left-claim.ts';
 import { Guard, type Bench } from '../../native/frozen-pod.ts';
 
 let run = '';
@@ -179,6 +180,14 @@ test('a commit for which there is no room decides nothing, and the source guardâ
   } finally {
     await must(['umount', '--lazy', run]); // a guard that was left by a failure is still in it
   }
+});
+
+test('of a committed claim nobody is told that the pod runs at the peer before that was heard', async () => {
+  const claim = await mustTake('first');
+  claim.commit();
+  expect(claimFinding(claim, 'web-0').remedy).toContain('it may run at the peer');
+  claim.write('running', '');
+  expect(claimFinding(claim, 'web-0').remedy).toContain('it was let run at the peer');
 });
 
 test('a podâ€™s UID never leads anywhere else', async () => {
