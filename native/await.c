@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define AWAIT NODE_DIR "/await"
-// An `until` that lies further ahead is from before a reboot, which began to count anew.
+// An `until` that lies further ahead is from before a reboot, which began to count anew. Not scaled: nobody waits for it.
 enum { longest_lease_s = 3660, name_size = 300, path_size = 600 };
 
 static int is_fence(const char *entry) {

@@ -23,12 +23,13 @@ export const wrapperSources = [
   'agent.c',
   'files.c',
   'freezer.c',
+  'deadline.c',
 ];
 /** What the source guard is made of. */
-export const guardSources = ['guard.c', 'dumps.c', 'masks.c', 'freezer.c'];
+export const guardSources = ['guard.c', 'dumps.c', 'masks.c', 'freezer.c', 'deadline.c'];
 /** What packs a tree of files is made of. */
 export const packSources = ['pack-tree.c', 'walk.c', 'known.c'];
-const headers = ['wrapper.h', 'held.h', 'keeper.h', 'tree.h', 'guard.h', 'freezer.h', 'walk.h', 'known.h'];
+const headers = ['wrapper.h', 'held.h', 'keeper.h', 'tree.h', 'guard.h', 'freezer.h', 'deadline.h', 'walk.h', 'known.h'];
 const programs = ['host-exec', 'noop', 'tar', 'unpack-tree'];
 
 export interface NativeBinaries {

@@ -1,5 +1,6 @@
 // The mount of this program over the node's runtime, and the copy of the runtime that it hands calls on to: the original lies
 // below the mount, and runc run from a bind mount of itself refuses to work.
+#include "deadline.h"
 #include "wrapper.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -122,7 +123,7 @@ static void version_of(const char *program, char *text, size_t size) {
   if (!child) {
     int nothing = open("/dev/null", O_RDWR);
     dup2(nothing, 0), dup2(ends[1], 1), dup2(nothing, 2);
-    alarm(proof_s);
+    alarm((unsigned)scaled(proof_s));
     execl(program, program, "--version", NULL);
     _exit(127);
   }

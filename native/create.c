@@ -1,5 +1,6 @@
 // `create`: the only call that can start an awaited pod from nothing. Its agent decides (see src/agent/target/wrapper-server.ts
 // for the lines).
+#include "deadline.h"
 #include "wrapper.h"
 #include <fcntl.h>
 #include <string.h>
@@ -46,7 +47,7 @@ static int is_speakable(const struct call *call, const struct container *who) {
 static int ask(const struct call *call, const struct container *who, const char *socket) {
   if (!is_speakable(call, who))
     return refuse(call, "the awaited container has a name that cannot be handled");
-  FILE *agent = dial(socket, patience_s);
+  FILE *agent = dial(socket, scaled(patience_s));
   if (!agent)
     return refuse(call, "pod %s/%s is awaited here, but its agent is gone", who->namespace_, who->pod);
   fprintf(agent, "create\t%s\t%s\t%s\t%d", call->id, who->uid, who->name, call->verb);

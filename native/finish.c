@@ -1,4 +1,5 @@
 // Carrying out what was decided about a restored container.
+#include "deadline.h"
 #include "freezer.h"
 #include "keeper.h"
 #include "tree.h"
@@ -36,7 +37,7 @@ static void unmount_all(const struct keeper *k) {
 // does not go by itself: it has something to unmount. Zombies stay for whoever reaps after us: so the runtime's client learns of their end.
 const char *finish_kill(struct keeper *k) {
   char folder[FOLDER_SIZE];
-  long long limit = boot_ms() + kill_limit_ms, spared_until = boot_ms() + runtime_patience_ms;
+  long long limit = boot_ms() + scaled(kill_limit_ms), spared_until = boot_ms() + scaled(runtime_patience_ms);
   int code, left = 1, is_alone = decide(k->held, KILL) == GO;
   for (; left && boot_ms() < limit; usleep(left ? 2000 : 0)) {
     int is_runtime_over = k->runtime <= 0 || is_over(k->runtime, &code);
@@ -77,7 +78,7 @@ static const char *set_limits(const struct keeper *k) {
   pid_t child = fork();
   if (!child)
     run_update(k, limits);
-  for (long long limit = boot_ms() + update_limit_ms; child > 0 && !is_over(child, &code); usleep(2000))
+  for (long long limit = boot_ms() + scaled(update_limit_ms); child > 0 && !is_over(child, &code); usleep(2000))
     if (boot_ms() > limit)
       kill(child, SIGKILL);
   if (code)

@@ -8,6 +8,7 @@
 //
 // Exit codes: 0 done; 3 committed, so all stays frozen; 1 something still stands (it says what); 2 wrong call.
 #include "guard.h"
+#include "deadline.h"
 #include "freezer.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -116,7 +117,7 @@ static int tell(const struct frozen *one, const char *what) {
 
 // One that is gone is no reason to leave its siblings.
 static int require_thawed(const struct frozen *one) {
-  for (long long deadline = boot_ms() + thaw_wait_ms;; usleep(500)) {
+  for (long long deadline = boot_ms() + scaled(thaw_wait_ms);; usleep(500)) {
     int is_failed = freezer_thaw(one->folder), is_frozen = is_failed ? -1 : freezer_is_frozen(one->folder);
     if (is_frozen == 0)
       return 0;
@@ -135,7 +136,7 @@ static int thaw_all(void) {
 // CRIU gives the freezer back as it found it, so it must have ended before. One that does not end may be waiting for a process that
 // is stopped, and then ends by the thaw; what it holds by ptrace runs no sooner by that.
 static void until_no_dump(void) {
-  long long patience = boot_ms() + dump_patience_ms;
+  long long patience = boot_ms() + scaled(dump_patience_ms);
   for (; end_dumps(staging); usleep(3000)) {
     if (boot_ms() < patience)
       continue;
@@ -219,8 +220,8 @@ static int watch(long budget_ms) {
   }
 }
 
-static int doom_one(const struct frozen *one) { return freezer_doom(one->folder, kill_wait_ms) ? tell(one, strerror(errno)) : 0; }
-static int kill_one(const struct frozen *one) { return freezer_kill(one->folder, kill_wait_ms) ? tell(one, strerror(errno)) : 0; }
+static int doom_one(const struct frozen *one) { return freezer_doom(one->folder, scaled(kill_wait_ms)) ? tell(one, strerror(errno)) : 0; }
+static int kill_one(const struct frozen *one) { return freezer_kill(one->folder, scaled(kill_wait_ms)) ? tell(one, strerror(errno)) : 0; }
 
 int main(int argc, char **argv) {
   const char *verb = argc > 1 ? argv[1] : "";
@@ -230,6 +231,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
+  scaled(0); // no disk is waited for when a pod is to be let go
   name_pod(argv[2]);
   static char real[PATH_MAX]; // as /proc tells it
   staging = is_kill ? "" : realpath(argv[3], real) ? real : argv[3];

@@ -1,6 +1,7 @@
 // Calls about a container that is held: restored and frozen, until its migration is decided. To everybody but us it runs; and
 // nobody but the decision lets it. What the runtime itself would do to it (kill one process, thaw the rest) is done here first.
 #include "held.h"
+#include "deadline.h"
 #include "freezer.h"
 #include "wrapper.h"
 #include <errno.h>
@@ -24,7 +25,7 @@ static int find_held(const char *id, char *held) {
 static void await_keeper(const char *held, const char *id) {
   char path[PATH_SIZE];
   int file = open(held_path(path, held, id, ".keeper"), O_RDONLY | O_CLOEXEC);
-  for (long long limit = boot_ms() + end_limit_ms; file >= 0 && flock(file, LOCK_SH | LOCK_NB) && boot_ms() < limit;)
+  for (long long limit = boot_ms() + scaled(end_limit_ms); file >= 0 && flock(file, LOCK_SH | LOCK_NB) && boot_ms() < limit;)
     usleep(2000);
   if (file >= 0)
     close(file);
@@ -39,7 +40,7 @@ static int stop(const struct call *call, const char *held, const char *why) {
     let_go(held);
     return -1;
   }
-  if (end_held(held, end_limit_ms))
+  if (end_held(held, scaled(end_limit_ms)))
     return refuse(call, "the held container does not end");
   await_keeper(held, call->id);
   return -1;

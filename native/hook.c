@@ -4,6 +4,7 @@
 //
 // In a pod with one PID namespace for all containers CRIU's scripts run inside of it. Numbers that we read in /proc are the node's,
 // numbers that the kernel takes from us would be the pod's: there the keeper moves others, and nobody is killed from here.
+#include "deadline.h"
 #include "freezer.h"
 #include "held.h"
 #include "wrapper.h"
@@ -77,7 +78,7 @@ static int have_moved(const char *home, const char *pids) {
   fill(text, sizeof text, "%s\n%s", home, pids);
   if (put_text(held_path(path, held, id, ".move"), text))
     return -1;
-  for (long long limit = boot_ms() + move_limit_ms; !access(path, F_OK); usleep(500))
+  for (long long limit = boot_ms() + scaled(move_limit_ms); !access(path, F_OK); usleep(500))
     if (boot_ms() > limit)
       return -1;
   return 0;
@@ -119,7 +120,7 @@ static int give_up(const char *folder) {
   decide(held, KILL);
   // Not until they are gone: it is CRIU that reaps them, when we have ended, and it hangs if they are frozen then.
   if (own_pid() == getpid())
-    freezer_doom(folder, freeze_limit_ms);
+    freezer_doom(folder, scaled(freeze_limit_ms));
   freezer_thaw(folder);
   return 1;
 }
@@ -144,7 +145,7 @@ int hook(void) {
     return !is_known || held_folder(held, id, folder) || leave(folder) || ask(action, pid) ? 1 : 0;
   if (held_folder(held, id, folder))
     return 1;
-  if (freezer_stop(folder, freeze_limit_ms) || decision_of(held) == KILL || ask(action, pid))
+  if (freezer_stop(folder, scaled(freeze_limit_ms)) || decision_of(held) == KILL || ask(action, pid))
     return give_up(folder);
   return 0;
 }

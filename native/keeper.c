@@ -2,6 +2,7 @@
 // container ever runs. It carries that out, with the agent or without it: all look at the same file. It never waits for
 // the runtime before it has ended what was restored, as a runc whose CRIU has died may wait for just that.
 #include "keeper.h"
+#include "deadline.h"
 #include "freezer.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -90,7 +91,7 @@ static int await_restore(struct keeper *k) {
     if (look(k) == KILL || (hangs_at && boot_ms() > hangs_at))
       return -1;
     if (!hangs_at && is_criu_dead(k))
-      hangs_at = boot_ms() + hang_patience_ms;
+      hangs_at = boot_ms() + scaled(hang_patience_ms);
   }
 }
 

@@ -1,6 +1,7 @@
 // Calls about a container that stands still at its source while its pod is moved. What the runtime would do to end it, a signal for
 // one process and a thaw for all, lets the others run on behind their checkpoint; so it is ended here, as a whole. And whoever wants
 // it to run again has to ask the source guard.
+#include "deadline.h"
 #include "freezer.h"
 #include "wrapper.h"
 #include <glob.h>
@@ -70,7 +71,7 @@ int frozen_call(const struct call *call, const char *verb) {
   }
   if (is_all_there_is(claim))
     return refuse(call, "the pod was handed over by a migration that has not heard yet whether it runs: its memory may be here alone");
-  if (freezer_kill(folder, end_limit_ms))
+  if (freezer_kill(folder, scaled(end_limit_ms)))
     return refuse(call, "the frozen container does not end");
   return is_kill ? 0 : -1; // the runtime would say that there is nothing to kill
 }

@@ -9,21 +9,23 @@ import { targetEnd } from './target/end.ts';
 import { cleanNode } from './target/node-cleanup.ts';
 import { tellFact } from './target/node-fact.ts';
 
+const take = (factor: string): void => setDeadlineFactor(readDeadlineFactor(factor) ?? 1);
+
 /** Where the CLI's exec session finds the agent, inside the helper's own container. */
 const controlSocket = '/agent/control.sock';
 
 /**
- * `agent.mjs serve ROLE MIGRATION [FACTOR]` is the helper's main process; FACTOR is for its deadlines. `agent.mjs attach` is what the CLI runs by exec: it joins
- * its own standard input and output to the agent. `agent.mjs connect HOST PORT` joins them to a TCP connection, for a
+ * `agent.mjs serve ROLE MIGRATION [FACTOR]` is the helper's main process; FACTOR is for its deadlines, here and below. `agent.mjs attach`
+ * is what the CLI runs by exec: it joins its own standard input and output to the agent. `agent.mjs connect HOST PORT` joins them to a TCP connection, for a
  * CLI that cannot reach the peer's API server itself. `agent.mjs stage FOLDER` puts the no-op program there.
- * `agent.mjs node-cleanup MIGRATION NAMESPACE POD moved|given-up` clears away what the target agent of a migration left when it
- * died; `agent.mjs node-fact MIGRATION` tells how it stands.
+ * `agent.mjs node-cleanup MIGRATION NAMESPACE POD moved|given-up [FACTOR]` clears away what the target agent of a migration left when it
+ * died; `agent.mjs node-fact MIGRATION [FACTOR]` tells how it stands.
  */
-const [verb, first = '', second = '', third = '', fourth = ''] = process.argv.slice(2);
+const [verb, first = '', second = '', third = '', fourth = '', fifth = ''] = process.argv.slice(2);
 const role = roles.find((one) => one === first);
 if (verb === 'serve' && role) {
   ownLimits();
-  setDeadlineFactor(readDeadlineFactor(third) ?? 1);
+  take(third);
   const { abandon } = await serveEnd({
     socketPath: controlSocket,
     role,
@@ -40,8 +42,10 @@ if (verb === 'serve' && role) {
   socket.on('close', () => process.exit());
   process.stdin.pipe(socket).pipe(process.stdout);
 } else if (verb === 'node-cleanup') {
+  take(fifth);
   await cleanNode(first, second, third, { hasMoved: fourth === 'moved' });
 } else if (verb === 'node-fact') {
+  take(second);
   await tellFact(
     first,
     targetEnd(first, () => undefined),
@@ -51,7 +55,7 @@ if (verb === 'serve' && role) {
   chmodSync(`${first}/noop`, 0o755);
 } else {
   process.stderr.write(
-    'usage: agent stage FOLDER | serve source|target MIGRATION [FACTOR] | node-cleanup MIGRATION NAMESPACE POD moved|given-up | node-fact MIGRATION | attach | connect HOST PORT\n',
+    'usage: agent stage FOLDER | serve source|target MIGRATION [FACTOR] | node-cleanup MIGRATION NAMESPACE POD moved|given-up [FACTOR] | node-fact MIGRATION [FACTOR] | attach | connect HOST PORT\n',
   );
   process.exitCode = 2;
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+import { scaled } from '../deadlines.ts';
 import { MigrateError } from '../errors.ts';
 import { identifier } from './credentials.ts';
 import type { Dialer } from './dialing-agent.ts';
@@ -98,12 +99,12 @@ export class KubeConnection {
 /** Opens the connection that the flags, the kubeconfig and the environment tell. @throws MigrateError (usage) */
 export async function openConnection(flags: ConnectionFlags, onExchange?: OnExchange): Promise<KubeConnection> {
   const context = resolveContext(flags, process.env) ?? inCluster(flags, process.env);
-  return connectionTo(context, flags.requestTimeoutMs ?? defaultDeadlineMs, { onExchange });
+  return connectionTo(context, flags.requestTimeoutMs ?? scaled(defaultDeadlineMs), { onExchange });
 }
 
 /** Opens a connection with the current context of a kubeconfig out of a cluster; `name` is for messages. @throws MigrateError, see {@link contextOfText} */
 export async function connectionFromKubeconfig(yaml: string, name: string, way: Way = {}): Promise<KubeConnection> {
-  return connectionTo(contextOfText(yaml, name), defaultDeadlineMs, way);
+  return connectionTo(contextOfText(yaml, name), scaled(defaultDeadlineMs), way);
 }
 
 interface Way {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { scaled } from '../deadlines.ts';
 import { connectionFromKubeconfig, type KubeConnection } from '../kube/connection.ts';
 import { KubeError } from '../kube/errors.ts';
 import { exec } from '../kube/exec.ts';
@@ -12,7 +13,7 @@ export async function reachDirectly(home: KubeConnection, peer: Peer, signal: Ab
     onExchange: home.onExchange,
   });
   try {
-    await direct.open('/version', { deadlineMs: 3_000 }, signal).then((answer) => answer.resume());
+    await direct.open('/version', { deadlineMs: scaled(3_000) }, signal).then((answer) => answer.resume());
     return direct;
   } catch (error) {
     // An answer, whatever it says, shows that the server can be reached.

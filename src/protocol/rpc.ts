@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { scaled } from '../deadlines.ts';
 import { readJsonLines, writeJsonLine } from './lines.ts';
 
 /** A connection's two directions. */
@@ -90,7 +91,7 @@ export class RpcClient {
     );
     const heart = setInterval(() => {
       writeJsonLine(channel.output, {});
-      if (++this.#silentBeats > mostSilentBeats) silence.reject(new Error('nothing came from it any more'));
+      if (++this.#silentBeats > scaled(mostSilentBeats)) silence.reject(new Error('nothing came from it any more'));
     }, heartbeatMs);
     heart.unref();
     void this.closed.then(() => clearInterval(heart));

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -117,6 +117,24 @@ describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
     expect(await guard.ended).toEqual({ code: 3, said: ['ready', 'committed'] });
     expect(await new Guard(bench, 'thaw', claim.folder, claim.staging).ended).toEqual({ code: 3, said: ['committed'] });
     expect(one.steps()).toEqual(before);
+  });
+
+  // Version 2 tells of a cgroup what is asked of itself, and not what is of those above.
+  test.runIf(version === 1)('a slow node has more time to let go, as its agent has told', async () => {
+    const one = await count(version);
+    const claim = new Claim(bench);
+    const below = join(one.cgroup, 'below');
+    mkdirSync(below);
+    for (const pid of one.pids) writeFileSync(join(below, 'cgroup.procs'), String(pid));
+    one.freeze();
+    claim.write('frozen', `c\tid\t1\t${below}\n`);
+    mkdirSync(join(bench.folder, 'node'), { recursive: true });
+    writeFileSync(join(bench.folder, 'node/factor'), '100');
+    const guard = new Guard(bench, 'thaw', claim.folder, claim.staging);
+    await delay(3_000); // longer than it waits by itself
+    one.thaw();
+    expect(await guard.ended).toEqual({ code: 0, said: ['thawed'] });
+    rmSync(join(bench.folder, 'node/factor'));
   });
 
   test('a container that is gone is no reason to leave its siblings frozen', async () => {

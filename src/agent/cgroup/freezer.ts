@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../../deadlines.ts';
 import { onHost } from '../node/host.ts';
 import { goneMeanwhile, type NodeContainer } from '../runc/container.ts';
 
@@ -78,12 +79,14 @@ export function isParentFrozen(container: Freezable): boolean {
     : read(container, 'freezer.parent_freezing') !== '0';
 }
 
+const freezeMs = 5_000;
+
 /**
  * @param requireWanted throws when the freeze is not wanted any more: what is written after a thaw would stay for ever
- * @throws Error when the container does not stand still within 5 s
+ * @throws Error when the container does not stand still within some seconds
  */
 export async function untilFrozen(container: Freezable, requireWanted: () => void): Promise<void> {
-  const deadline = performance.now() + 5_000;
+  const deadline = performance.now() + scaled(freezeMs);
   while (!isFrozen(container)) {
     if (performance.now() > deadline)
       throw new Error(`container ${container.name} does not freeze: a process is in an uninterruptible wait`);

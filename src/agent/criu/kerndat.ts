@@ -1,4 +1,5 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { scaled } from '../../deadlines.ts';
 import { nodeDir, onHost, runOnHost } from '../node/host.ts';
 
 /** What CRIU has found out about the running kernel (criu: criu/kerndat.c, KERNDAT_CACHE_FILE). */
@@ -14,7 +15,7 @@ export async function learnKerndat(): Promise<void> {
   if (existsSync(onHost(cache))) return;
   writeFileSync(onHost(`${nodeDir}/${mark}`), '');
   // Which feature is asked for, and what the answer is, does not matter.
-  await runOnHost([`${nodeDir}/tools/bin/criu`, 'check', '--feature', 'mem_dirty_track'], { deadlineMs: 10_000 });
+  await runOnHost([`${nodeDir}/tools/bin/criu`, 'check', '--feature', 'mem_dirty_track'], { deadlineMs: scaled(10_000) });
 }
 
 /**

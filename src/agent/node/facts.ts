@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
+import { scaled } from '../../deadlines.ts';
 import type { NodeFacts } from '../../protocol/agent-calls.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { onHost, runOnHost } from './host.ts';
@@ -9,7 +10,7 @@ import { nodeRoom } from './room.ts';
 /** What a checkpoint depends on; compared between the two nodes before anything is frozen. */
 export async function nodeFacts(): Promise<NodeFacts> {
   const runtime = await findRuntime();
-  const { stdout } = await runOnHost([runtime, '--version'], { deadlineMs: 10_000 });
+  const { stdout } = await runOnHost([runtime, '--version'], { deadlineMs: scaled(10_000) });
   const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
   return {
     architecture: arch(),

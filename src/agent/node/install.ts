@@ -1,9 +1,11 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, chmod, mkdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { deadlineFactor, readDeadlineFactor } from '../../deadlines.ts';
 import { plainSegment } from '../../protocol/names.ts';
 import { forgetKerndat } from '../criu/kerndat.ts';
 import { nodeDir, onHost } from './host.ts';
 import { requireOwnVersion } from './program-version.ts';
+import { putFile } from './small-file.ts';
 
 /** Where the staging folders lie. */
 export const migrationsDir = `${nodeDir}/migrations`;
@@ -40,9 +42,16 @@ export async function install(migration: string): Promise<void> {
         await chmod(draft, 0o755);
       });
     }
-    if (isInstalled(migration)) return;
+    if (isInstalled(migration)) return tellFactor();
   }
   throw new Error(`other migrations keep removing ${nodeDir} on this node`);
+}
+
+/** To our programs (native/deadline.c), for as long as anything of ours is on the node: of several migrations the most patient counts. */
+function tellFactor(): void {
+  const path = onHost(`${nodeDir}/factor`);
+  const told = existsSync(path) ? readDeadlineFactor(readFileSync(path, 'utf8')) : undefined;
+  if (deadlineFactor() > (told ?? 1)) putFile(path, String(deadlineFactor()));
 }
 
 /** Other migrations that have something on this node: a staging folder, or a pod whose creation is refused. */

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { connect, createServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import { scaled } from '../../deadlines.ts';
 import { dataFrameHead, drained, FrameReader, maxDataBytes, messageFrame, type FileKind, type PeerMessage } from '../../protocol/frames.ts';
 import { unacknowledged } from './unacknowledged.ts';
 
@@ -29,8 +30,8 @@ export class PeerLink {
     const reader = new FrameReader((message) => message.type === 'alive' || onMessage(message), onData);
     let silentBeats = 0;
     const heart = setInterval(() => {
-      if (++silentBeats > mostSilentBeats)
-        socket.destroy(new Error(`nothing came from the other agent for ${(mostSilentBeats * beatMs) / 1000} s`));
+      if (++silentBeats > scaled(mostSilentBeats))
+        socket.destroy(new Error(`nothing came from the other agent for ${(scaled(mostSilentBeats) * beatMs) / 1000} s`));
       this.send({ type: 'alive' });
     }, beatMs);
     socket.on('data', (chunk: Buffer) => {

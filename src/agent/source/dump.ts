@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { scaled } from '../../deadlines.ts';
 import { criuConfig, criuEnvironment, sharedFlags } from '../criu/options.ts';
 import { firstError } from '../criu/log.ts';
 import { onHost, runOutlivingUs } from '../node/host.ts';
@@ -46,7 +47,12 @@ export async function prepareDump(migration: string, container: NodeContainer, r
   const run = async (): Promise<void> => {
     const dump = runOutlivingUs(folder, command, { env: criuEnvironment(config) });
     const grows = [onHost(`${folder}/images`), onHost(`${folder}/work`)];
-    const { code, stderr } = await whileGrowing(dump, grows, stallMs, `the checkpoint of container ${container.name} does not go on`);
+    const { code, stderr } = await whileGrowing(
+      dump,
+      grows,
+      scaled(stallMs),
+      `the checkpoint of container ${container.name} does not go on`,
+    );
     if (code === 0) return;
     const reason = await firstError(onHost(`${folder}/work/dump.log`));
     throw new Error(`cannot checkpoint container ${container.name}: ${reason ?? (stderr.trim() || `runc exited with ${code}`)}`);

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../../deadlines.ts';
 import { nodeDir, onNode, runOutlivingUs, startOutlivingUs } from '../node/host.ts';
 import type { Claim } from './claim.ts';
 
@@ -45,7 +46,7 @@ export class SourceGuard {
    */
   static async start(claim: Claim, staging: string, budgetMs: number): Promise<SourceGuard> {
     const guard = new SourceGuard(startOutlivingUs([program, 'watch', onNode(claim.folder), staging, String(Math.round(budgetMs))]));
-    const ready = await guard.#says(/^ready (\d+)$/, startMs);
+    const ready = await guard.#says(/^ready (\d+)$/, scaled(startMs));
     claim.guard = Number(ready[1]);
     return guard;
   }
@@ -58,7 +59,7 @@ export class SourceGuard {
   /** Has everything run for another try. The budget begins anew with the next {@link frozen}. @throws Error when something stands */
   async again(): Promise<void> {
     this.#tell('again');
-    await this.#says(/^again$/, startMs);
+    await this.#says(/^again$/, scaled(startMs));
   }
 
   /** @throws Error naming what still stands */

@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../../deadlines.ts';
 import type { FindingCode } from '../../preflight/catalogue.ts';
 import { finding, type Finding, type Subject } from '../../preflight/finding.ts';
 import type { Inspection } from '../../protocol/agent-calls.ts';
@@ -75,7 +76,7 @@ const probeMs = 3_000;
 
 /** Processes that came in by exec, and are still there after a probe would have ended. */
 async function foreignFindings(container: NodeContainer): Promise<Finding[]> {
-  const deadline = Date.now() + probeMs;
+  const deadline = Date.now() + scaled(probeMs);
   let found = foreignProcesses(container, processesOf(container));
   while (found.length > 0 && Date.now() < deadline) {
     await delay(100);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../../deadlines.ts';
 import type { AgentCalls, CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
 import type { SourceFact } from '../../protocol/settle.ts';
 import { timed, type EventSink } from '../clock.ts';
@@ -27,9 +28,8 @@ import { warmUp } from './warm-up.ts';
 /** The claims of all pods that are moved away from this node. */
 const pods = onHost(`${runDir}/pods`);
 
-/** What the target may take to have unpacked, besides what the bytes take. */
-const unpackMs = 60_000;
-const slowestUnpackBytesPerMs = 5_000;
+/** What the target may take to have unpacked so many bytes: at 5 MB/s, and a minute. */
+const unpackMs = (bytes: number): number => scaled(60_000 + bytes / 5_000);
 /** From the commit until the target says that all runs: one write for it. */
 const resumeMs = 60_000;
 /** How long a kubelet may take to let go of a pod that has moved. */
@@ -92,7 +92,7 @@ export class SourceMigration {
   }
 
   async connect(host: string, port: number, key: string): Promise<void> {
-    const socket = await connectToPeer(host, port, key, 15_000);
+    const socket = await connectToPeer(host, port, key, scaled(15_000));
     const refuse = (): void => {
       throw new Error('the target sent data to the source');
     };
@@ -113,7 +113,7 @@ export class SourceMigration {
       await this.#target.unlessItFails(timed(this.#emit, 'send-files', undefined, async () => this.#files.sendBase(link, trees)));
       link.send({ type: 'precopied' });
       const bytes = link.sent.bytes - warmed;
-      await this.#target.reaches('precopied', unpackMs + bytes / slowestUnpackBytesPerMs);
+      await this.#target.reaches('precopied', unpackMs(bytes));
       await this.#on({ type: 'precopied' });
       return { bytes, bytesPerSecond };
     } finally {
@@ -161,7 +161,7 @@ export class SourceMigration {
       await this.#advance({ type: 'held', source: fact, stopWanted, isAttended: this.#isAttended() });
       reached('committed');
 
-      await this.#target.reaches('running', resumeMs);
+      await this.#target.reaches('running', scaled(resumeMs));
       standstill.noteSuccessor();
       return reached('running');
     } catch (error) {
@@ -248,7 +248,7 @@ export class SourceMigration {
     if (this.fact !== 'committed' && pod.isPartFrozen) await pod.end();
     if (this.fact === 'undecided') throw new Error('the pod stands frozen, though it may run');
     const isInUse = (): boolean => this.fact === 'committed' && (!pod.isGone || isPodOnNode(uid));
-    for (const deadline = performance.now() + podGoneMs; isInUse(); await delay(50))
+    for (const deadline = performance.now() + scaled(podGoneMs); isInUse(); await delay(50))
       if (performance.now() > deadline) return { refusing: true };
     await lowerFence(uid);
     // One that was let go goes on as the pod's own life, whatever becomes of it.

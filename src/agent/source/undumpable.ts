@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../../deadlines.ts';
 import { finding, type Finding, type Subject } from '../../preflight/finding.ts';
 import { hostProc } from '../node/host.ts';
 
@@ -40,7 +41,7 @@ const hangMs = 3_000;
  */
 export async function hanging(container: string, pids: readonly number[], proc: string = hostProc): Promise<Finding[]> {
   const uninterruptible = (): Thread[] => pids.flatMap((pid) => threadsOf(pid, proc)).filter(({ state }) => state === 'D');
-  const deadline = performance.now() + hangMs;
+  const deadline = performance.now() + scaled(hangMs);
   let still = uninterruptible();
   while (still.length > 0 && performance.now() < deadline) {
     await delay(100);
@@ -50,7 +51,7 @@ export async function hanging(container: string, pids: readonly number[], proc: 
   const on: Subject = { kind: 'container', name: container };
   const worst = new Map(still.map((thread) => [thread.pid, thread]));
   return [...worst.values()].map(({ pid, name, wchan }) => {
-    const text = `container ${container}: process ${pid} (${name}) has been in an uninterruptible wait for ${hangMs / 1000} s (${wchan})`;
+    const text = `container ${container}: process ${pid} (${name}) has been in an uninterruptible wait for ${scaled(hangMs) / 1000} s (${wchan})`;
     return finding('KM-UNINTERRUPTIBLE', on, text, 'cure what it waits for, or end it');
   });
 }

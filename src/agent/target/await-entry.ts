@@ -16,7 +16,7 @@ export interface AwaitedName {
   readonly pod: string;
 }
 
-/** So long after our last sign of life a pod is awaited that this node has never seen. */
+/** So long after our last sign of life a pod is awaited that this node has never seen. Not scaled, as native/await.c: nobody waits for it. */
 const unseenSeconds = 3600;
 
 /**

@@ -1,3 +1,4 @@
+import { scaled } from '../../deadlines.ts';
 import type { MigrationEnd } from '../end.ts';
 import type { EventSink } from '../clock.ts';
 import { TargetMigration } from './target.ts';
@@ -21,7 +22,7 @@ export function targetEnd(migration: string, emit: EventSink): MigrationEnd {
       'target.abort': async () => ({ state: await target.abort('the migration was aborted') }),
       'target.commit': async () => ({ state: await target.commit() }),
       'target.finished': async () => target.finished(),
-      'cleanup': async () => target.cleanup(cleanupPatienceMs),
+      'cleanup': async () => target.cleanup(scaled(cleanupPatienceMs)),
     },
     state: () => target.state,
     // A pod that is awaited here stays awaited, and refused, until somebody has deleted its ShadowPod and the kubelet has taken it

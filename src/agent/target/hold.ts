@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../../deadlines.ts';
 import { claimedFolders } from '../cgroup/frozen-list.ts';
 import { onHost, runDir } from '../node/host.ts';
 import { processesByContainer, requireStanding } from './container-tasks.ts';
@@ -76,7 +77,7 @@ const armDeadlineMs = 2_000;
 export async function arm(all: readonly Held[], podUid: string): Promise<string> {
   const pod = podFolder(all, podUid);
   freeze(pod);
-  for (const end = performance.now() + armDeadlineMs; !isFrozen(pod); await delay(1))
+  for (const end = performance.now() + scaled(armDeadlineMs); !isFrozen(pod); await delay(1))
     if (performance.now() > end) throw new Error(`the cgroup of the pod does not freeze: ${pod}`);
   for (const { folder } of all) thaw(folder);
   return pod;
@@ -122,7 +123,7 @@ export async function carryOutGo(files: HeldFiles): Promise<boolean> {
   const folders = [...files.begun().map((id) => files.folderOf(id)), files.folderOfPod()];
   const known = folders.filter((folder) => folder !== undefined);
   const claimed = claimedFolders(onHost(`${runDir}/pods`));
-  for (const deadline = performance.now() + thawDeadlineMs; ; await delay(5)) {
+  for (const deadline = performance.now() + scaled(thawDeadlineMs); ; await delay(5)) {
     const standing = known.filter((folder) => !claimed.has(folder) && !isLetGo(folder));
     if (standing.length === 0) return known.length === folders.length;
     if (performance.now() > deadline) return false;

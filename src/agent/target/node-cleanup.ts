@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../../deadlines.ts';
 import { install, uninstall } from '../node/install.ts';
 import { isPodOnNode, linkKubeletPods } from '../node/kubelet-pods.ts';
 import { forgetPod, seenPods } from './await-entry.ts';
@@ -27,7 +28,7 @@ export async function cleanNode(migration: string, namespace: string, pod: strin
   }
   const isThere = (): boolean => hasSandbox(name) || seenPods(name).some(isPodOnNode) || isAnyLeft(held.begun());
   for (let second = 0; !outcome.hasMoved && isThere(); second++) {
-    if (second === goneDeadlineSeconds) throw new Error(`pod ${namespace}/${pod} is still on this node`);
+    if (second >= scaled(goneDeadlineSeconds)) throw new Error(`pod ${namespace}/${pod} is still on this node`);
     await delay(1000);
   }
   await forgetPod(name);

@@ -107,11 +107,12 @@ export class TargetMigration {
     void this.#lookForBypass(pod, this.#entry);
   }
 
-  /** @returns the new pod's UID once the kubelet has asked for its first container. @throws Error at the deadline */
+  /** @param deadlineMs is scaled here. @returns the new pod's UID once the kubelet has asked for its first container. @throws Error at the deadline */
   async armed(deadlineMs: number): Promise<{ podUid: string }> {
+    const ms = scaled(deadlineMs);
     const timer = setTimeout(
-      () => this.#armed.reject(new Error(`the kubelet did not create the pod's first container within ${deadlineMs / 1000} s`)),
-      deadlineMs,
+      () => this.#armed.reject(new Error(`the kubelet did not create the pod's first container within ${ms / 1000} s`)),
+      ms,
     );
     try {
       return { podUid: await this.#armed.promise };
@@ -159,7 +160,7 @@ export class TargetMigration {
    * @returns whether it is refused still; this agent must go on then
    */
   async cleanup(deadlineMs: number): Promise<{ refusing: boolean }> {
-    if (!(await this.#giveBack(deadlineMs, absencesSeconds))) return { refusing: true };
+    if (!(await this.#giveBack(deadlineMs, scaled(absencesSeconds)))) return { refusing: true };
     this.#containers.files.remove();
     await uninstall(this.#id);
     return { refusing: false };
@@ -310,7 +311,7 @@ export class TargetMigration {
     for (let looks = 0; this.#state.at === 'awaiting'; await delay(bypassLookEveryMs)) {
       const found = unaskedSandbox(pod, (uid) => entry.hasSeen(uid));
       looks = found ? looks + 1 : 0;
-      if (found?.isMade || looks > mostUnaskedLooks)
+      if (found?.isMade || looks > scaled(mostUnaskedLooks))
         return this.#dispatch({ type: 'fail', reason: 'the runtime wrapper was bypassed: the node made a sandbox for the pod without it' });
     }
   }

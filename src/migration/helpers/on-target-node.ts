@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { deadlineFactor } from '../../deadlines.ts';
 import type { KubeConnection } from '../../kube/connection.ts';
 import { podsIn } from '../../kube/paths.ts';
 import type { Pod } from '../../kube/types.ts';
@@ -21,7 +22,13 @@ type OnNode = Pick<Underway, 'move' | 'agentImage'>;
  */
 export async function cleanTargetNode(remote: KubeConnection, on: OnNode, node: string, outcome: 'moved' | 'given-up'): Promise<void> {
   const { id, twinNamespace, pod } = on.move;
-  await runOnce(remote, on, node, ['node-cleanup', id, twinNamespace, pod.metadata.name, outcome], 'clear away what is left');
+  await runOnce(
+    remote,
+    on,
+    node,
+    ['node-cleanup', id, twinNamespace, pod.metadata.name, outcome, String(deadlineFactor())],
+    'clear away what is left',
+  );
 }
 
 /**
@@ -29,7 +36,7 @@ export async function cleanTargetNode(remote: KubeConnection, on: OnNode, node: 
  * it any more.
  */
 export async function factOnTargetNode(remote: KubeConnection, on: OnNode, node: string): Promise<TargetFact> {
-  const pod = await runOnce(remote, on, node, ['node-fact', on.move.id], 'tell how it stands');
+  const pod = await runOnce(remote, on, node, ['node-fact', on.move.id, String(deadlineFactor())], 'tell how it stands');
   return readFact(pod.status?.containerStatuses?.find(({ name }) => name === agentContainer)?.state?.terminated?.message);
 }
 

@@ -10,7 +10,7 @@ import {
   movedPodUidAnnotation,
   recordAnnotation,
 } from '../../liqo/names.ts';
-import { deadlineFactor } from '../../deadlines.ts';
+import { deadlineFactor, scaled } from '../../deadlines.ts';
 import type { Move } from '../underway.ts';
 import { helperPlacement } from './placement.ts';
 import { imageAtPeer, type Pins } from './images.ts';
@@ -128,7 +128,7 @@ function helper({ id, pod }: Move, image: string, role: 'source' | 'target' | 'r
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       terminationGracePeriodSeconds: 30,
-      activeDeadlineSeconds: lifetimeSeconds,
+      activeDeadlineSeconds: Math.ceil(scaled(lifetimeSeconds)),
       containers: [
         {
           name: agentContainer,

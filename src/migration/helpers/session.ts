@@ -16,6 +16,8 @@ import { agentContainer } from './pods.ts';
 const cli = randomUUID();
 
 const helloDeadlineMs = 5_000;
+/** How long an agent may be out of reach in the beginning. */
+const firstMs = 20_000;
 /** How long an agent may be out of reach until a call fails, if the call itself has that long. */
 const reopenMs = 60_000;
 const longestPauseMs = 2_000;
@@ -74,7 +76,7 @@ export class AgentSession {
     signal: AbortSignal,
   ): Promise<AgentSession> {
     const session = new AgentSession(connection, pod, role, migration);
-    session.#conversation = session.#open(20_000, signal);
+    session.#conversation = session.#open(scaled(firstMs), signal);
     await session.#conversation;
     return session;
   }
@@ -142,7 +144,7 @@ export class AgentSession {
     try {
       const hello = await this.#greet(conversation);
       requireOurs(hello, this.pod, { role: this.role, migration: this.#migration });
-      const { isYours } = await conversation.client.call<{ isYours: boolean }>(++this.#calls, 'attend', { cli }, helloDeadlineMs);
+      const { isYours } = await conversation.client.call<{ isYours: boolean }>(++this.#calls, 'attend', { cli }, scaled(helloDeadlineMs));
       if (!isYours) throw new TakenOver(this.pod);
       return conversation;
     } catch (error) {

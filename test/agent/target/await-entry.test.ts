@@ -40,6 +40,7 @@ vi.doMock('../../../src/agent/node/install.ts', async (original) => ({
 vi.doMock('../../../src/agent/node/kubelet-pods.ts', () => ({ linkKubeletPods: () => undefined, isPodOnNode: () => false }));
 vi.doMock('../../../src/agent/target/sandboxes.ts', () => ({ hasSandbox: () => false, unaskedSandbox: () => undefined }));
 
+const { setDeadlineFactor } = await import('../../../src/deadlines.ts');
 const { AwaitEntry } = await import('../../../src/agent/target/await-entry.ts');
 const { TargetMigration } = await import('../../../src/agent/target/target.ts');
 
@@ -91,4 +92,9 @@ test('what is still being made when it is given up is not left on the node', asy
   await making;
   expect(readdirSync(awaited)).toEqual([]);
   expect(await mounts()).toBe(0);
+});
+
+test('a slow peer has as much more time for the first container as the factor says', async () => {
+  setDeadlineFactor(2);
+  await expect(new TargetMigration('m1', () => undefined).armed(50).finally(() => setDeadlineFactor(1))).rejects.toThrow('within 0.1 s');
 });

@@ -1,0 +1,67 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { must } from '../../build/run.ts';
+import { setDeadlineFactor } from '../../src/deadlines.ts';
+import { strictFlags } from './strict.ts';
+
+const folder = vi.hoisted(() => `/tmp/deadline-test-${process.pid}`);
+const node = join(folder, 'node');
+
+// This machine is the node, and our programs are on it already.
+vi.mock('../../src/agent/node/host.ts', () => ({
+  hostProc: '/proc',
+  nodeDir: `${folder}/node`,
+  onHost: (path: string) => (path.startsWith('/sys/') ? `${folder}${path}` : path),
+}));
+vi.mock('../../src/agent/node/program-version.ts', () => ({ requireOwnVersion: async () => Promise.resolve() }));
+vi.mock('../../src/agent/criu/kerndat.ts', () => ({ forgetKerndat: () => undefined }));
+
+const { install, uninstall } = await import('../../src/agent/node/install.ts');
+
+/** What a program of ours on the node makes of 1000 ms. */
+const thousand = async (): Promise<string> => must([join(folder, 'thousand')]);
+
+beforeAll(async () => {
+  mkdirSync(folder);
+  const main = '#include "deadline.h"\n#include <stdio.h>\nint main(void) { printf("%d", scaled(1000)); }\n';
+  writeFileSync(join(folder, 'main.c'), main);
+  const native = join(import.meta.dirname, '../../native');
+  const sources = [join(folder, 'main.c'), join(native, 'deadline.c')];
+  await must(['gcc', ...strictFlags, `-I${native}`, `-DNODE_DIR="${node}"`, '-o', join(folder, 'thousand'), ...sources]);
+}, 60_000);
+
+beforeEach(() => {
+  for (const name of ['tools', 'wrapper', 'hook', 'noop', 'guard', 'made-of']) mkdirSync(join(node, name), { recursive: true });
+});
+
+afterEach(() => {
+  setDeadlineFactor(1);
+  rmSync(node, { recursive: true, force: true });
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('our programs on a node wait as long as the most patient of the migrations there wants, and none waits longer by itself', async () => {
+  await install('m1');
+  expect(await thousand()).toBe('1000');
+  setDeadlineFactor(2.5);
+  await install('m2');
+  expect(await thousand()).toBe('2500');
+  setDeadlineFactor(1);
+  await install('m3');
+  expect(await thousand()).toBe('2500');
+  for (const migration of ['m1', 'm2', 'm3']) await uninstall(migration);
+  expect(existsSync(node)).toBe(false);
+  expect(await thousand()).toBe('1000');
+});
+
+test.each(['', '0.5', '100.5', '-3', 'nan', 'inf', '3x', 'x', '1e99', '9'.repeat(64)])('%j is no factor', async (text) => {
+  writeFileSync(join(node, 'factor'), text);
+  expect(await thousand()).toBe('1000');
+});
+
+test('the largest one is', async () => {
+  writeFileSync(join(node, 'factor'), '100');
+  expect(await thousand()).toBe('100000');
+});
