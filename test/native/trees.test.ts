@@ -132,6 +132,29 @@ describe('what is in a folder comes to its copy, and so does what changes later'
     expect(second.gone.toSorted()).toEqual(['rd/3', 'rd/4']);
   });
 
+  test('and only that is read again, however many files there are', async () => {
+    const files = 1_000;
+    const { folder, copy } = await programs.pair(`mkdir d; for i in $(seq ${files}); do echo $i > d/$i; done`);
+    await aged();
+    // Counts those of programs that it has waited for as well.
+    const noted = join(programs.folder, 'many.pid');
+    const packer = programs.pack(folder, { inside: (_, command) => ['sh', '-c', 'echo $$ > "$0"; exec "$@"', noted, ...command] });
+    let before = 0;
+    const reads = async (): Promise<number> => {
+      const counted = await readFile(`/proc/${(await readFile(noted, 'utf8')).trim()}/io`, 'utf8');
+      const now = Number(/^syscr: (\d+)$/m.exec(counted)?.[1]);
+      const since = now - before;
+      before = now;
+      return since;
+    };
+    await programs.bring(packer.base(), copy);
+    expect(await reads()).toBeGreaterThan(files);
+    await must(['sh', '-c', 'echo new > d/7'], { cwd: folder });
+    await programs.bring(packer.last([]), copy);
+    expect(await reads()).toBeLessThan(files / 10);
+    expect(await readFile(join(copy, 'd/7'), 'utf8')).toBe('new\n');
+  });
+
   test('nothing, when nothing changed', async () => {
     const { folder, copy } = await programs.pair('mkdir d; echo x > d/x; mkfifo d/pipe');
     await aged();
