@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, sy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { liftOwnLimits } from '../../src/agent/node/own-limits.ts';
+import { liftOwnLimits, raiseOwnWeight } from '../../src/agent/node/own-limits.ts';
 
 const pod = 'pod0a1b2c3d-4e5f-0000-0000-000000000000';
 
@@ -13,6 +13,8 @@ describe.runIf(existsSync('/sys/fs/cgroup/cpu/cpu.cfs_quota_us'))("limits of the
   );
   const cpu = (folder: string): string => readFileSync(`/sys/fs/cgroup/cpu/${folder}/cpu.cfs_quota_us`, 'utf8').trim();
   const memory = (folder: string): number => Number(readFileSync(`/sys/fs/cgroup/memory/${folder}/memory.limit_in_bytes`, 'utf8'));
+
+  const shares = (folder: string): string => readFileSync(`/sys/fs/cgroup/cpu/${folder}/cpu.shares`, 'utf8').trim();
 
   beforeEach(() => {
     for (const folder of folders) mkdirSync(folder);
@@ -35,6 +37,19 @@ describe.runIf(existsSync('/sys/fs/cgroup/cpu/cpu.cfs_quota_us'))("limits of the
     expect(memory(above)).toBe(256 << 20);
     expect(memory(`${above}/${pod}/agent`)).toBeGreaterThan(2 ** 60);
     expect(liftOwnLimits(`9:memory:${path}\n4:cpu:${path}\n`, '/sys/fs/cgroup')).toEqual({ lifted: [], left: [] });
+  });
+
+  test('a request that is small makes it no less than others, and none above it more', () => {
+    for (const folder of [above, `${above}/${pod}`, `${above}/${pod}/agent`])
+      writeFileSync(`/sys/fs/cgroup/cpu/${folder}/cpu.shares`, '10');
+    raiseOwnWeight(`4:cpu:/${above}/${pod}/agent\n`, '/sys/fs/cgroup');
+    expect([shares(above), shares(`${above}/${pod}`), shares(`${above}/${pod}/agent`)]).toEqual(['10', '1024', '1024']);
+  });
+
+  test('one that is large stays', () => {
+    writeFileSync(`/sys/fs/cgroup/cpu/${above}/${pod}/agent/cpu.shares`, '4096');
+    raiseOwnWeight(`4:cpu:/${above}/${pod}/agent\n`, '/sys/fs/cgroup');
+    expect(shares(`${above}/${pod}/agent`)).toBe('4096');
   });
 });
 
@@ -59,6 +74,15 @@ describe('limits as version 2 writes them', () => {
     expect(left).toEqual([expect.stringMatching(/^memory 0Mi \(E/)]);
     expect(readFileSync(join(root, path, 'cpu.max'), 'utf8')).toBe('max');
     expect(readFileSync(join(root, path, '../cpu.max'), 'utf8')).toBe('max');
+  });
+
+  test('and so is what it weighs, but not above its pod', () => {
+    const path = `/kubepods.slice/kubepods-${pod.replaceAll('-', '_')}.slice/agent.scope`;
+    const folders = ['', '..', '../..'].map((folder) => join(root, path, folder));
+    for (const folder of folders) writeFileSync(join(folder, 'cpu.weight'), '1\n');
+    raiseOwnWeight(`0::${path}\n`, root);
+    expect(folders.map((folder) => readFileSync(join(folder, 'cpu.weight'), 'utf8'))).toEqual(['100', '100', '1\n']);
+    raiseOwnWeight('0::/\n', root);
   });
 
   test('are none in the root, and where no controller is', () => {

@@ -1,9 +1,17 @@
-import { afterEach, expect } from 'vitest';
+import { afterAll, afterEach, expect } from 'vitest';
 import { mustIn } from '../../bed/bed.ts';
+import { isUnified } from '../../bed/cgroups.ts';
+import { nodes, type BedNode } from '../../bed/layout.ts';
 import type { MigrationReport } from '../../src/migration/contract.ts';
-import { leftoversInTheEnd, migrate, mustKubectl, type Side } from './cluster.ts';
+import { followLogs, leftoversInTheEnd, migrate, mustKubectl, startMigration, type Side } from './cluster.ts';
+import { holdRestored, onNode } from './faults.ts';
+import { expectMoved } from './moved.ts';
 import { test } from './pod-test.ts';
 import { containerOf, podOf } from './pods.ts';
+import { collectTicks } from './ticks.ts';
+
+const ticks = await collectTicks();
+afterAll(ticks.stop);
 
 const ticker = ['ticker', '1', '50'] as const;
 
@@ -13,6 +21,19 @@ afterEach(async () => {
   });
   for (const side of ['home', 'away'] as const) await mustKubectl(side, 'delete', 'limitrange', '--all');
 });
+
+/** What each agent on a node, and its pod, weigh where processors are short. */
+async function weightsOfAgents(node: BedNode): Promise<string[]> {
+  const [mine, root, file] = isUnified
+    ? ['^0::', '/sys/fs/cgroup', 'cpu.weight']
+    : ['^[0-9]*:[^:]*\\bcpu\\b[^:]*:', '/sys/fs/cgroup/cpu', 'cpu.shares'];
+  const script = `
+    for pid in $(pgrep -f '[a]gent.mjs serve' || [ $? = 1 ]); do
+      folder=${root}$(sed -n 's,${mine},,p' /proc/$pid/cgroup)
+      cat $folder/${file} $folder/../${file}
+    done`;
+  return (await onNode(node, script)).split('\n').filter(Boolean);
+}
 
 async function taintPeer(): Promise<void> {
   await mustKubectl('away', 'taint', 'nodes', '--all', 'edge=held:NoSchedule');
@@ -26,11 +47,26 @@ async function limitRange(side: Side): Promise<void> {
 }
 
 test('a pod that tolerates the taints of the peer moves: its helper tolerates them, too', async ({ start }) => {
-  await start(podOf('tolerant', ticker, { tolerations: [{ key: 'edge', operator: 'Equal', value: 'held', effect: 'NoSchedule' }] }));
+  const tolerations = [{ key: 'edge', operator: 'Equal', value: 'held', effect: 'NoSchedule' }];
+  await start(podOf('tolerant', [], { tolerations, containers: [ticks.beacon('main')] }));
   await taintPeer();
+  const old = await followLogs('tolerant');
   const { code, stderr } = await migrate('tolerant');
   expect(stderr).not.toContain('error: ');
   expect(code).toBe(0);
+  await expectMoved('tolerant', old, ticks);
+});
+
+test('while a pod stands still its helpers count as much as others on their nodes', async ({ start }) => {
+  await start(podOf('weighed', [], { containers: [ticks.beacon('main')] }));
+  const running = await startMigration('weighed');
+  await running.sees('standby ...');
+  const hold = await holdRestored();
+  await hold.untilHeld();
+  const weights = await Promise.all(nodes.map(weightsOfAgents));
+  await hold.letGo();
+  expect((await running.result).code).toBe(0);
+  expect(weights.flat()).toEqual(Array.from({ length: 4 }, () => (isUnified ? '100' : '1024')));
 });
 
 test('a pod that does not is refused within seconds, with the taint named', async ({ start }) => {

@@ -1,11 +1,12 @@
 import type { PodOnNode } from '../../protocol/agent-calls.ts';
 import type { SourceFact } from '../../protocol/settle.ts';
 import { frozenFile, readFrozenFile, type KnownContainer } from '../cgroup/frozen-list.ts';
+import { stagingDir } from '../node/install.ts';
+import { raiseOwnWeight } from '../node/own-limits.ts';
 import { processesOf } from '../proc/processes.ts';
 import { signalsFile, signalsOf, stopWanted, type TaskSignals } from '../proc/signals.ts';
 import { findContainer, type NodeContainer } from '../runc/container.ts';
 import { hasOtherContainers } from '../runc/replaced.ts';
-import { stagingDir } from '../node/install.ts';
 import type { Claim } from './claim.ts';
 import { containerFact, sourceFact } from './fact.ts';
 import { raiseFence } from './fence.ts';
@@ -37,12 +38,13 @@ export class Standstill {
   }
 
   /**
-   * Raises the fence and starts the guard. What it is to guard is written down.
+   * Raises the fence and starts the guard, and has our work no longer wait for others. What it is to guard is written down.
    *
    * @returns the guard's end, if it comes by itself
    */
   async prepare(pod: SourcePod, budgetMs: number): Promise<{ ended: Promise<FreezeEnd> }> {
     const { migration, to } = this.claim.holder;
+    raiseOwnWeight();
     await raiseFence(pod.uid, `it is being moved to ${to} by migration ${migration}`);
     this.claim.write('frozen', frozenFile(pod.containers));
     this.#known = pod.containers;

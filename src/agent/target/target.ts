@@ -8,6 +8,7 @@ import { firstError } from '../criu/log.ts';
 import { nodeFacts } from '../node/facts.ts';
 import { onHost } from '../node/host.ts';
 import { install, stagingDir, uninstall } from '../node/install.ts';
+import { raiseOwnWeight } from '../node/own-limits.ts';
 import { AwaitEntry } from './await-entry.ts';
 import { isAnyLeft } from './container-tasks.ts';
 import { Containers } from './containers.ts';
@@ -91,6 +92,7 @@ export class TargetMigration {
   async await(pod: AwaitedPodWithAddresses): Promise<void> {
     this.#dispatch({ type: 'await', containers: pod.containers, initContainers: pod.initContainers });
     this.#awaited = pod;
+    raiseOwnWeight();
     this.#containers.files.renewLease(scaled(leaseMs));
     this.#making = AwaitEntry.make(this.#id, pod, (socket) => {
       this.#containers.prepare({ socket, sourceAddresses: pod.addresses });
