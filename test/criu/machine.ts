@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readdirSync, rmdirSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { nodeTree } from '../../bed/node-tree.ts';
 import { requirePackages } from '../../build/apt.ts';
 import { cached, contentsOf } from '../../build/cache.ts';
@@ -115,21 +115,18 @@ function foldersIn(folder: string): string[] {
   }
 }
 
-/** Our CRIU as the image has it, the bed's runc, and the programs of this folder. */
+/** Our CRIU as the image has it, the bed's runc, and the programs that are checkpointed. */
 async function toolFolder(): Promise<string> {
   const [image, node] = [await imageTree(), await nodeTree()];
   const criu = await buildCriu(image);
-  const programs = ['listener', 'stepper', 'timer'];
-  const sources = programs.map((name) => join(import.meta.dirname, `${name}.c`));
+  const sources = ['listener.c', 'stepper.c', '../workloads/timer.c'].map((name) => join(import.meta.dirname, name));
   return await cached('test-criu', [criu.program, node, ...(await contentsOf([import.meta.filename, ...sources]))], async (draft) => {
     await requirePackages(['binutils', 'musl-tools', 'patchelf']);
     await copySelfContained(image, [criu.program], join(draft, 'criu'), `${tools}/criu`);
     await copySelfContained(node, [join(node, 'usr/sbin/runc')], join(draft, 'runc'), `${tools}/runc`);
     await mkdir(join(draft, 'programs'));
     const flags = ['-static', '-O2', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
-    for (const name of programs) {
-      await must(['musl-gcc', ...flags, '-o', join(draft, 'programs', name), join(import.meta.dirname, `${name}.c`)]);
-    }
+    for (const source of sources) await must(['musl-gcc', ...flags, '-o', join(draft, 'programs', basename(source, '.c')), source]);
     await chmod(draft, 0o755);
   });
 }

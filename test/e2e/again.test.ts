@@ -3,6 +3,7 @@ import { nodes } from '../../bed/layout.ts';
 import { runOnNode } from '../../bed/node.ts';
 import type { Pod } from '../../src/kube/types.ts';
 import { followLogs, getPod, kubectl, leftoversInTheEnd, migrate, migrateElsewhere, mustKubectl, startMigration } from './cluster.ts';
+import { limitedPod, limitsOfLimitedPod, limitsOnNode } from './limits.ts';
 import { expectMoved } from './moved.ts';
 import { heardTest } from './pod-test.ts';
 import { podOf } from './pods.ts';
@@ -58,6 +59,21 @@ describe('the same command again, from another machine, moves the pod that a dea
       expect(await leftoversInTheEnd()).toEqual([]);
     });
   }
+
+  test('with its limits, which are in force before', async ({ start }) => {
+    const { command } = ticks.beacon('main');
+    await start(limitedPod('again-limits', command ?? []));
+    const old = await followLogs('again-limits');
+    const first = await startMigration('again-limits');
+    await first.sees('commit ...');
+    first.child.kill('SIGKILL');
+    await first.result;
+    await expect.poll(async () => limitsOnNode(await getPod('away', 'again-limits')), { timeout: 20_000 }).toEqual(limitsOfLimitedPod);
+    const { code, stderr } = await migrateElsewhere('again-limits');
+    expect(code, stderr).toBe(0);
+    expect(await limitsOnNode(await getPod('away', 'again-limits'))).toEqual(limitsOfLimitedPod);
+    await expectMoved('again-limits', old, ticks);
+  });
 
   test('though the target agent has died as well, after the commit: its node tells that the pod runs', async ({ start }) => {
     await start(heardPod('again-agentless'));

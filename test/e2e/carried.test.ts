@@ -7,8 +7,9 @@ import { runOnNode } from '../../bed/node.ts';
 import type { KubeObject, Pod } from '../../src/kube/types.ts';
 import type { MigrationReport } from '../../src/migration/contract.ts';
 import { deletePod, followLogs, getPod, kubectl, leftoversInTheEnd, logs, migrate, mustKubectl, mustMigrate, startPod } from './cluster.ts';
+import { limitedPod, limitsOfLimitedPod, limitsOnNode } from './limits.ts';
 import { test } from './pod-test.ts';
-import { containerOf, podOf } from './pods.ts';
+import { containerIdOf, containerOf, podOf } from './pods.ts';
 import { breaksIn, longestGap, stepsIn, type Step } from './steps.ts';
 
 function raise(message: string): never {
@@ -169,7 +170,7 @@ test('memory, mapped files and files that are written all the time come over as 
 
 // Several at once: most of a move is waiting for kubelets.
 describe.concurrent('everything that a pod has comes over', () => {
-  test('what programs hold comes over: files of every kind, ConfigMaps, Secrets and tokens, users and limits', async ({ start }) => {
+  test('what programs hold comes over: files of every kind, ConfigMaps, Secrets and tokens, and users', async ({ start }) => {
     const files = [
       'rm /etc/from-image && echo new > /etc/new && rm -r /etc/from-image.d && mkdir /etc/from-image.d && echo 3 > /etc/from-image.d/three',
       'ln -s /etc/new /root/link && ln /etc/new /root/hard && mkfifo /root/pipe && chmod 4711 /etc/new && chown 12:34 /root/hard',
@@ -189,8 +190,7 @@ describe.concurrent('everything that a pod has comes over', () => {
     const looks: Readonly<Record<string, string>> = {
       main: 'ls /etc/from-image /etc/from-image.d/*; cat /root/link; stat -c "%a %u %g %h" /root/hard; stat -c "%F" /root/pipe; stat -c %s /root/sparse; cat /dev/shm/file /mem/file "/data/a/b/odd name"; cat /proc/1/fd/9',
       config: 'cat /config/key /hidden/key /proc/1/fd/8; test -s /var/run/secrets/kubernetes.io/serviceaccount/token && echo token',
-      service:
-        'grep -E "^(Uid|Gid|CapEff|NoNewPrivs|Seccomp):" /proc/1/status; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max 2>/dev/null; touch /x',
+      service: 'grep -E "^(Uid|Gid|CapEff|NoNewPrivs|Seccomp):" /proc/1/status; touch /x',
     };
     const seen = async (): Promise<string[]> =>
       Promise.all(
@@ -222,10 +222,7 @@ describe.concurrent('everything that a pod has comes over', () => {
                 { name: 'hidden', mountPath: '/hidden' },
               ],
             }),
-            containerOf('service', ['ticker', '4', '20'], {
-              securityContext: rules,
-              resources: { limits: { cpu: '200m', memory: '64Mi' } },
-            }),
+            containerOf('service', ['ticker', '4', '20'], { securityContext: rules }),
           ],
         }),
       );
@@ -239,6 +236,29 @@ describe.concurrent('everything that a pod has comes over', () => {
     } finally {
       await mustKubectl('home', 'delete', 'configmap/settings', 'secret/hidden');
     }
+  });
+
+  test('what it may use at most is what it might before, in its containers and as a whole', async ({ start }) => {
+    const original = await start(limitedPod('limits', ['ticker', '4', '20']));
+    const before = await limitsOnNode(original);
+    expect(before).toEqual(limitsOfLimitedPod);
+    const { before: old, after } = await movedSteps('limits');
+    expect(breaksIn([...old, ...after])).toEqual([]);
+    const moved = await getPod('away', 'limits');
+    expect(containerIdOf(moved)).not.toBe(containerIdOf(original));
+    expect(await limitsOnNode(moved)).toEqual(before);
+  });
+
+  test('a timer that expires while it stands still goes on', async ({ start }) => {
+    // Its interval is shorter than any freeze.
+    await start(podOf('timer', ['timer', '/root/ticks']));
+    const ticks = async (): Promise<number> => Number(await mustKubectl('home', 'exec', 'timer', '--', 'cat', '/root/ticks'));
+    await vi.waitFor(async () => expect(await ticks()).toBeGreaterThan(5), { timeout: 20_000, interval: 200 });
+    await mustMigrate('timer');
+    const moved = await ticks();
+    expect(moved).toBeGreaterThan(5);
+    // One may have been owed.
+    await vi.waitFor(async () => expect(await ticks()).toBeGreaterThan(moved + 5), { timeout: 20_000, interval: 200 });
   });
 
   test('containers of a pod keep their connections and their common files', async ({ start }) => {
