@@ -7,9 +7,10 @@ import { recordedProcesses } from '../../bed/processes.ts';
 import type { Pod } from '../../src/kube/types.ts';
 import { deletePod, getPod, leftovers, leftoversInTheEnd, migrate, mustKubectl, startMigration, type Running } from './cluster.ts';
 import { heardTest } from './pod-test.ts';
-import { containerIdOf, podOf } from './pods.ts';
+import { containerIdOf, containerOf, podOf } from './pods.ts';
 import { collectTicks, expectOneCopy } from './ticks.ts';
 import type { Tick } from '../ticks/tick.ts';
+import { expectUntouched } from './untouched.ts';
 
 const ticks = await collectTicks();
 afterAll(ticks.stop);
@@ -65,6 +66,12 @@ async function silence(pod: string): Promise<number> {
   const last = ticks.of(pod).at(-1)?.receivedMs ?? 0;
   await vi.waitFor(() => expect(ticks.of(pod).at(-1)?.receivedMs).toBeGreaterThan(last), { timeout: 30_000, interval: 20 });
   return (ticks.of(pod).find(({ receivedMs }) => receivedMs > last)?.receivedMs ?? 0) - last;
+}
+
+/** The longest time between two ticks of a pod, ms. */
+function longestSilence(pod: string): number {
+  const heard = ticks.of(pod).map(({ receivedMs }) => receivedMs);
+  return Math.max(...heard.slice(1).map((ms, index) => ms - (heard[index] ?? ms)));
 }
 
 /** What a command left that was killed; its agents are dead. */
@@ -132,6 +139,40 @@ describe('a frozen pod runs again', () => {
     await removeWhatIsLeft();
     await expectOneCopy(ticks, 'wedged', { sides: ['home'] });
     expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
+  test('before its kubelet would have taken it for dead, and is not started afresh', async ({ start }) => {
+    const livenessProbe = { httpGet: { path: '/', port: 8080 }, periodSeconds: 2, failureThreshold: 2, timeoutSeconds: 1 };
+    const serve = 'mkdir /www; echo here > /www/index.html; exec httpd -f -p 8080 -h /www';
+    const probed = containerOf('probed', ['sh', '-c', serve], { livenessProbe });
+    const pod = await start(podOf('probed', [], { containers: [ticks.beacon('main'), probed] }));
+    const running = await startMigration('probed');
+    await running.sees('standby ...');
+    // Its memory alone takes several times as long as the probe is patient.
+    await limitLink('2mbit', '50ms');
+    const { code, stderr } = await running.result;
+    await limitLink('none', '50ms');
+    expect(code, stderr).toBe(1);
+    expect(longestSilence('probed')).toBeGreaterThan(1_000);
+    // A kubelet that has decided to end a container takes the grace period for it.
+    await delay(5_000);
+    const after = await getPod('home', 'probed');
+    expect(after.status?.containerStatuses?.map(({ restartCount }) => restartCount)).toEqual([0, 0]);
+    for (const name of ['main', 'probed']) expect(containerIdOf(after, name)).toBe(containerIdOf(pod, name));
+    await expectOneCopy(ticks, 'probed', { sides: ['home'] });
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
+  test('when the CRIU that dumps it is stopped, which then goes on to its end', async ({ start }) => {
+    const pod = await start(beacons('stalled', 256));
+    const running = await startMigration('stalled');
+    await running.sees('standby ...');
+    const begun = '/var/lib/kubectl-migrate/migrations/*/source-main/work/dump.log';
+    await onSource(`timeout 60 sh -c 'until ls ${begun}; do :; done' >/dev/null 2>&1; pkill -STOP -x criu`);
+    const { code, stderr } = await running.result;
+    expect(code, stderr).toBe(1);
+    expect(stderr).toMatch(/error: .*the checkpoint of container \w+ does not go on/);
+    await expectUntouched(pod, ticks);
   });
 
   test('though one of its containers was killed meanwhile, and that one is started again', async ({ start }) => {
