@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { scaled } from '../deadlines.ts';
+import { unlessNotFound } from '../kube/errors.ts';
 import { podsIn } from '../kube/paths.ts';
-import type { Pod } from '../kube/types.ts';
+import type { KubeObject, Pod } from '../kube/types.ts';
 import { waitFor } from '../kube/wait.ts';
 import { shadowPodsIn } from '../liqo/paths.ts';
 import type { SourceFact } from '../protocol/settle.ts';
@@ -74,28 +75,40 @@ async function untilGone({ remote, move }: Underway): Promise<void> {
 
 const refusingMs = 30_000;
 
-/** The node may have the pod for a moment longer than its object is there: as long, it stays refused. */
+/**
+ * As long as the peer or the node has the pod, the node could start it from nothing, and refuses it: what has been deleted may be
+ * there for a moment longer, and what could not be deleted is wanted still.
+ */
 async function cleanTarget(underway: Underway): Promise<void> {
   const { target, remote, targetNode } = underway;
   const deadline = performance.now() + scaled(refusingMs);
   for (;;) {
-    try {
-      const answer = await target?.call('cleanup', null, 20_000);
-      if (answer && !answer.refusing) return;
-      if (answer && performance.now() > deadline) {
-        throw new StillRefused('it refuses the containers of a pod that it has still, until that is gone');
-      }
-      if (!answer) throw new Error('its agent is dead');
-    } catch (error) {
-      if (error instanceof TakenOver || error instanceof StillRefused) throw error;
-      if (!remote || targetNode === undefined) throw error;
-      return await cleanTargetNode(remote, underway, targetNode, 'given-up');
-    }
+    const podIsGone = await isGoneAtPeer(underway);
+    const answer = await target?.call('cleanup', { podIsGone }, 20_000).catch((error: unknown) => {
+      if (error instanceof TakenOver) throw error;
+      return undefined;
+    });
+    if (answer && !answer.refusing) return;
+    if (!answer && (!remote || targetNode === undefined)) throw new Error('its agent is dead');
+    if (!answer && podIsGone && remote && targetNode !== undefined) return await cleanTargetNode(remote, underway, targetNode, 'given-up');
+    if (performance.now() > deadline) throw new Error('it refuses the containers of the pod until that is gone there');
     await delay(1_000);
   }
 }
 
-class StillRefused extends Error {}
+/** Whether the peer's API server says so; one that says nothing has the pod, perhaps. */
+async function isGoneAtPeer({ remote, move }: Underway): Promise<boolean> {
+  const { name } = move.pod.metadata;
+  try {
+    // The pod last: without its ShadowPod no other one is made.
+    for (const collection of [shadowPodsIn(move.twinNamespace), podsIn(move.twinNamespace)]) {
+      if (!remote || (await remote.get<KubeObject>(`${collection}/${name}`).catch(unlessNotFound))) return false;
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 async function cleanSource(underway: Underway): Promise<void> {
   const { source, move } = underway;

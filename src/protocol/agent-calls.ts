@@ -131,6 +131,9 @@ export interface AgentCalls {
   /** The source's commit, handed on by the CLI when the link between the agents is gone. Asked only when `settle` says to go on. */
   'target.commit': { params: null; result: { state: TargetFact } };
   'target.finished': { params: null; result: { notes: readonly string[] } };
-  /** Takes away what the agent has on its node. `refusing` while the node could still create the pod, which did not move: it stays refused. */
-  'cleanup': { params: null; result: { refusing: boolean } };
+  /**
+   * Takes away what the agent has on its node. `refusing` while the node could still create the pod, which is not to run there: it stays
+   * refused. At the target, of a pod that did not move, `podIsGone` tells that the API server there has it no more.
+   */
+  'cleanup': { params: { podIsGone: boolean } | null; result: { refusing: boolean } };
 }

@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished } from 'vitest';
 import { mustIn } from '../../bed/bed.ts';
 import { nodes, type BedNode } from '../../bed/layout.ts';
 import type { Pod } from '../../src/kube/types.ts';
-import { deletePod, getPod, kubectl, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
+import { deletePod, kubectl, leftoversInTheEnd, migrate, mustKubectl, startMigration, startPod, type Running } from './cluster.ts';
 import { faultsIn } from '../ticks/one-copy.ts';
 import { holdRestored, killAgent, onNode, withoutPackets } from './faults.ts';
 import { heardTest } from './pod-test.ts';
 import { podOf } from './pods.ts';
-import { collectTicks, provesFreshStartIsSeen } from './ticks.ts';
+import { collectTicks, expectOneCopy, provesFreshStartIsSeen } from './ticks.ts';
 import { expectRunsOn, expectUntouched } from './untouched.ts';
 
 const ticks = await collectTicks();
@@ -61,6 +61,51 @@ const keepsShadowPods = {
     },
   ],
 };
+
+/** While `work` runs, no ShadowPod of the peer can be deleted. */
+async function whileShadowPodsStay(work: () => Promise<void>): Promise<void> {
+  const probe = async (): Promise<string> => (await kubectl('away', 'delete', 'shadowpods', '--all', '--dry-run=server')).stderr;
+  await mustIn(['kubectl', '--context', 'away', 'apply', '-f', '-'], { input: JSON.stringify(keepsShadowPods) });
+  try {
+    await expect.poll(probe, { timeout: 20_000 }).toContain('ShadowPods stay');
+    await work();
+  } finally {
+    await mustIn(['kubectl', '--context', 'away', 'delete', '-f', '-'], { input: JSON.stringify(keepsShadowPods) });
+  }
+  await expect.poll(probe, { timeout: 20_000 }).not.toContain('ShadowPods stay');
+}
+
+/** From now on a pod of that name gets no network at the peer: its kubelet tries on, and asks no runtime for it. @returns what ends that */
+async function refuseSandboxesOf(pod: string): Promise<() => Promise<void>> {
+  const refusing = `#!/bin/sh\ncase "$CNI_COMMAND;$CNI_ARGS;" in "ADD;"*";K8S_POD_NAME=${pod};"*) exit 1;; esac\nexec "$0.real"\n`;
+  const plugin = '/usr/lib/cni/bridge';
+  const place = `mv ${plugin} ${plugin}.real; cat > ${plugin}; chmod 755 ${plugin}`;
+  await Promise.all(targets.map(async (node) => onNode(node, place, refusing)));
+  return async () =>
+    void (await Promise.all(targets.map(async (node) => onNode(node, `[ ! -e ${plugin}.real ] || mv ${plugin}.real ${plugin}`))));
+}
+
+/** What the peer's cluster tells of the pod of that name which it has now. */
+async function eventsOf(name: string): Promise<string> {
+  const uid = await mustKubectl(
+    'away',
+    'get',
+    'pods',
+    '--field-selector',
+    `metadata.name=${name}`,
+    '-o',
+    'jsonpath={.items[*].metadata.uid}',
+  );
+  return await mustKubectl('away', 'get', 'events', `--field-selector=involvedObject.uid=${uid}`, '-o', 'json');
+}
+
+/** The kubelet goes on asking for the containers of its pod, and none of them is heard. */
+async function expectRefused(pod: string): Promise<void> {
+  const isHeard = (): boolean => ticks.of(pod).some(({ side }) => side === 'away');
+  await expect
+    .poll(async () => isHeard() || (await eventsOf(pod)).includes('kubectl migrate: '), { timeout: 90_000, interval: 500 })
+    .toBe(true);
+}
 
 describe('nothing of the target runs without the commit', () => {
   let original: Pod;
@@ -141,30 +186,49 @@ describe('nothing of the target runs without the commit', () => {
     await running.sees('standby ...');
     const hold = await holdRestored();
     await hold.untilHeld();
-    await mustIn(['kubectl', '--context', 'away', 'apply', '-f', '-'], { input: JSON.stringify(keepsShadowPods) });
-    await expect
-      .poll(async () => (await kubectl('away', 'delete', 'shadowpod', 'held', '--dry-run=server')).code, { timeout: 20_000 })
-      .not.toBe(0);
-    try {
+    await whileShadowPodsStay(async () => {
       running.child.kill('SIGINT');
       await hold.letGo();
       const { code, stderr } = await running.result;
       expect(code, stderr).toBe(4);
-      const { uid } = (await getPod('away', 'held')).metadata;
-      // The kubelet goes on asking for the containers of its pod.
-      const refused = async (): Promise<string> =>
-        mustKubectl('away', 'get', 'events', `--field-selector=involvedObject.uid=${uid}`, '-o', 'json');
-      await expect.poll(refused, { timeout: 30_000 }).toContain('kubectl migrate: ');
+      await expectRefused('held');
       expect(faultsIn(ticks.of('held'), { sides: ['home'] })).toEqual([]);
-    } finally {
-      await mustIn(['kubectl', '--context', 'away', 'delete', '-f', '-'], { input: JSON.stringify(keepsShadowPods) });
-    }
-    await expect
-      .poll(async () => (await kubectl('away', 'delete', 'shadowpod', 'held', '--ignore-not-found')).code, { timeout: 20_000 })
-      .toBe(0);
+    });
+    await mustKubectl('away', 'delete', 'shadowpod', 'held', '--ignore-not-found');
     await mustKubectl('away', 'wait', '--for=delete', 'pod/held', '--timeout=60s');
     await expectRunsOn(original, ticks);
     // The helpers stay for the same command; here a person has done its work.
     await mustKubectl('home', 'delete', 'pods', '-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '--wait', '--timeout=90s');
   });
+});
+
+describe('a pod whose object at the peer cannot be deleted is not started from nothing, though its node was late with it', () => {
+  test.each([
+    ['', 'late', async (): Promise<void> => Promise.resolve()],
+    [' and the agent there is dead', 'late-alone', async (): Promise<void> => killAgent('away')],
+  ])(
+    'when its user stops its move%s',
+    async (_what, name, work) => {
+      await provesFreshStartIsSeen(ticks, await startPod(podOf(name, [], { containers: [ticks.beacon('main')] })));
+      const allowSandbox = await refuseSandboxesOf(name);
+      onTestFinished(allowSandbox);
+      const running = await startMigration(name);
+      await expect.poll(async () => eventsOf(name), { timeout: 60_000, interval: 500 }).toContain('FailedCreatePodSandBox');
+      await whileShadowPodsStay(async () => {
+        await work();
+        running.child.kill('SIGINT');
+        const { code, stderr } = await running.result;
+        expect(code, stderr).toBe(4);
+        await allowSandbox();
+        await expectRefused(name);
+        expect(faultsIn(ticks.of(name), { sides: ['home'] })).toEqual([]);
+      });
+      const { code, stderr } = await migrate(name);
+      expect(code, stderr).toBe(0);
+      await expectOneCopy(ticks, name, { sides: ['home', 'away'] });
+      await deletePod(name);
+      expect(await leftoversInTheEnd()).toEqual([]);
+    },
+    300_000,
+  );
 });

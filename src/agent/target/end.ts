@@ -22,7 +22,7 @@ export function targetEnd(migration: string, emit: EventSink): MigrationEnd {
       'target.abort': async () => ({ state: await target.abort('the migration was aborted') }),
       'target.commit': async () => ({ state: await target.commit() }),
       'target.finished': async () => target.finished(),
-      'cleanup': async () => target.cleanup(scaled(cleanupPatienceMs)),
+      'cleanup': async (of) => target.cleanup(of?.podIsGone ?? false, scaled(cleanupPatienceMs)),
     },
     state: () => target.state,
     // A pod that is awaited here stays awaited, and refused, until somebody has deleted its ShadowPod and the kubelet has taken it

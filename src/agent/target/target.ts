@@ -36,8 +36,6 @@ const bypassLookEveryMs = 200;
 const mostUnaskedLooks = 15;
 /** A pod that was asked for a moment ago may still be on its way to this node. */
 const absencesSeconds = 8;
-/** A command that was suspended may ask for it when it wakes up, without knowing that it was given up here. */
-const unattendedAbsencesSeconds = 600;
 
 /**
  * The target's side of one migration: it lets the node's kubelet make the new pod up to the point where containers
@@ -159,10 +157,11 @@ export class TargetMigration {
    * Takes everything of ours from the node. A pod that did not move stays refused for as long as the node could still create it:
    * given back, its runtime would start the program from nothing.
    *
+   * @param podIsGone whether the API server has a pod that did not move no more
    * @returns whether it is refused still; this agent must go on then
    */
-  async cleanup(deadlineMs: number): Promise<{ refusing: boolean }> {
-    if (!(await this.#giveBack(deadlineMs, scaled(absencesSeconds)))) return { refusing: true };
+  async cleanup(podIsGone: boolean, deadlineMs: number): Promise<{ refusing: boolean }> {
+    if (!(await this.#giveBack(podIsGone, deadlineMs))) return { refusing: true };
     this.#containers.files.remove();
     await uninstall(this.#id);
     return { refusing: false };
@@ -174,13 +173,13 @@ export class TargetMigration {
    */
   async abandon(reason: string): Promise<void> {
     await this.abort(reason);
-    await this.#giveBack(Number.POSITIVE_INFINITY, scaled(unattendedAbsencesSeconds));
+    await this.#giveBack(undefined, Number.POSITIVE_INFINITY);
     if (this.#containers.files.begun().length === 0) this.#containers.files.remove();
     await uninstall(this.#id);
   }
 
   /** Gives the runtime back. @returns false at the deadline, when the node could still create a pod that did not move */
-  async #giveBack(deadlineMs: number, mostAbsences: number): Promise<boolean> {
+  async #giveBack(podIsGone: boolean | undefined, deadlineMs: number): Promise<boolean> {
     const start = performance.now();
     const left = (): number => deadlineMs - (performance.now() - start);
     await this.#untilDecided();
@@ -189,7 +188,7 @@ export class TargetMigration {
     this.#link?.close();
     const hasMoved = this.#state.at === 'running' || this.#state.at === 'ended';
     if (hasMoved) await this.#containers.kept(scaled(keepersDeadlineMs));
-    else if (!(await this.#containers.isGone(left())) || !(await this.#isPodGone(left(), mostAbsences))) return false;
+    else if (!(await this.#containers.isGone(left())) || !(await this.#isPodGone(podIsGone, left()))) return false;
     clearInterval(this.#lease);
     const entry = this.#entry;
     this.#entry = undefined;
@@ -197,15 +196,22 @@ export class TargetMigration {
     return true;
   }
 
-  async #isPodGone(deadlineMs: number, mostAbsences: number): Promise<boolean> {
+  /**
+   * The runtime knows of a pod from when it is first asked for it, which can be late: its kubelet waits for volumes or a network, or
+   * stands still. One that it never was asked for is known to be gone by the API server alone.
+   *
+   * @param isTold whether that says so; undefined when nobody has asked it
+   */
+  async #isPodGone(isTold: boolean | undefined, deadlineMs: number): Promise<boolean> {
     let absences = 0;
     for (const start = performance.now(); ; await delay(1000)) {
       // Without an entry nothing was awaited here, or somebody has given the runtime back meanwhile.
       if (!this.#entry || !this.#awaited) return true;
       const { podOnNode } = this.#entry;
-      absences = hasSandbox(this.#awaited) ? 0 : absences + 1;
-      if (absences > 0 && (podOnNode === 'gone' || (podOnNode === 'never seen' && absences > mostAbsences))) return true;
-      if (podOnNode !== 'never seen' && performance.now() - start > deadlineMs) return false;
+      absences = hasSandbox(this.#awaited) || podOnNode === 'there' ? 0 : absences + 1;
+      const needed = podOnNode === 'gone' && isTold ? 1 : scaled(absencesSeconds);
+      if (absences >= needed && (isTold || (isTold === undefined && podOnNode === 'gone'))) return true;
+      if (isTold === false || performance.now() - start > deadlineMs) return false;
     }
   }
 

@@ -70,8 +70,7 @@ export async function standby(prepared: Prepared, say: (message: string) => void
 }
 
 /**
- * An agent that has heard nothing of this command for long, as it was suspended, has given up, and gives the runtime back after some
- * minutes: a pod that comes then would be started from nothing.
+ * An agent that has heard nothing of this command for long, as it was suspended, has given up, and refuses a pod that comes then.
  *
  * @throws MigrateError (failed)
  */
