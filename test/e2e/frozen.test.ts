@@ -109,6 +109,21 @@ describe('a frozen pod runs again', () => {
     expect(await leftoversInTheEnd()).toEqual([]);
   });
 
+  test('when its command died before the target was ready, and nobody comes: there is no commit', async ({ start }) => {
+    const pod = await start(beacons('unattended'));
+    const running = await startFreeze(pod, { rate: '24mbit' });
+    running.child.kill('SIGKILL');
+    await delay(60_000);
+    await limitLink('none', '50ms');
+    await expectOneCopy(ticks, 'unattended', { sides: ['home'] });
+    expect(await onSource('grep -l committed /run/kubectl-migrate/pods/*/*/decision 2>/dev/null || true')).toBe('');
+    const { code, stderr } = await migrate('unattended');
+    expect(code, stderr).toBe(0);
+    await expectOneCopy(ticks, 'unattended', { sides: ['home', 'away'] });
+    await deletePod('unattended');
+    expect(await leftoversInTheEnd()).toEqual([]);
+  });
+
   test('by the next command, when its guard is dead as well', async ({ start }) => {
     const pod = await start(beacons('unguarded'));
     const running = await startFreeze(pod);
