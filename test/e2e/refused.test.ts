@@ -2,9 +2,9 @@ import { describe, expect } from 'vitest';
 import type { PodSpec } from '../../src/kube/types.ts';
 import type { PlanReport } from '../../src/migration/contract.ts';
 import { blockersAmong } from '../../src/preflight/finding.ts';
-import { leftovers, leftoversInTheEnd, migrate, mustKubectl } from './cluster.ts';
+import { getPod, leftovers, leftoversInTheEnd, migrate, mustKubectl } from './cluster.ts';
 import { test } from './pod-test.ts';
-import { containerOf, podOf } from './pods.ts';
+import { containerIdOf, containerOf, podOf } from './pods.ts';
 import { mustIn } from '../../bed/bed.ts';
 
 /** A program beside the ticker, in the same container. */
@@ -69,6 +69,27 @@ describe.concurrent('before anything is touched is refused', () => {
     },
   );
 });
+
+describe.concurrent(
+  'what would have it run under another runtime than the one that is covered is refused, and makes nothing at the peer',
+  () => {
+    test.for([
+      { what: 'its runtime class', name: 'other-class', annotations: {}, extra: { runtimeClassName: 'another' } },
+      { what: 'its runtime class at the peer', name: 'other-there', annotations: { 'liqo.io/remote-runtime-class-name': 'x' }, extra: {} },
+    ])('$what', async ({ name, annotations, extra }, { start }) => {
+      const another = { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'another' }, handler: 'runc' };
+      await mustIn(['kubectl', 'apply', '-f', '-'], { input: JSON.stringify(another) });
+      const pod = podOf(name, ['ticker', '1', '50'], extra);
+      const original = await start({ ...pod, metadata: { ...pod.metadata, annotations } });
+      const { code, stderr } = await migrate(name);
+      expect(stderr).toContain('KM-RUNTIME-CLASS');
+      expect(code).toBe(3);
+      expect(containerIdOf(await getPod('home', name))).toBe(containerIdOf(original));
+      expect(await mustKubectl('away', 'get', 'shadowpods,pods', '-o', 'name')).not.toContain(name);
+      expect(await leftovers(name)).toEqual([]);
+    });
+  },
+);
 
 test('a pod with an owner is refused, with the owner named', async () => {
   await mustIn(['kubectl', '-n', 'demo', 'apply', '-f', '-'], {
