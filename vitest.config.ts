@@ -4,11 +4,11 @@ import { Order } from './test/order.ts';
 const reporters = ['default', './test/closing-line.ts'];
 
 /** Those that disturb the whole bed (agents are killed, networks cut, servers stopped), count on its quiet, or load it fully. */
-const alone = ['carried', 'daemons', 'dry-run', 'helper-pods', 'rolled-back', 'room', 'targets', 'slot', 'bed'].map(
+const alone = ['carried', 'daemons', 'dry-run', 'helper-pods', 'rolled-back', 'targets', 'slot', 'bed'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
 /** What takes long: everything fails at each moment. `npm run test:deaths`. */
-const deaths = ['afterwards', 'again', 'fifty', 'frozen', 'held', 'mishaps', 'versions'].map((name) => `test/e2e/${name}.test.ts`);
+const deaths = ['afterwards', 'again', 'fifty', 'frozen', 'held', 'mishaps', 'room', 'versions'].map((name) => `test/e2e/${name}.test.ts`);
 // The limits are not the product's: a busy machine may take its time.
 const onBed = {
   globalSetup: ['test/e2e/bed-up.ts'],

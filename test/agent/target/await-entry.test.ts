@@ -86,7 +86,7 @@ test('what is still being made when it is given up is not left on the node', asy
   await vi.waitFor(() => expect(readdirSync(awaited)).toContain('demo_web-0'));
   // The pod came to the node and is gone: it is not waited for.
   await writeFile(join(awaited, '.demo_web-0/1234-abcd'), '');
-  const given = target.cleanup(15_000);
+  const given = target.cleanup(true, 15_000);
   covering.resolve();
   expect(await given).toEqual({ refusing: false });
   await making;
