@@ -8,7 +8,9 @@ const alone = ['carried', 'daemons', 'dry-run', 'helper-pods', 'rolled-back', 't
   (name) => `test/e2e/${name}.test.ts`,
 );
 /** What takes long: everything fails at each moment. `npm run test:deaths`. */
-const deaths = ['afterwards', 'again', 'fifty', 'frozen', 'held', 'mishaps', 'room', 'versions'].map((name) => `test/e2e/${name}.test.ts`);
+const deaths = ['afterwards', 'again', 'fifty', 'frozen', 'held', 'mishaps', 'room', 'standby', 'versions'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
 // The limits are not the product's: a busy machine may take its time.
 const onBed = {
   globalSetup: ['test/e2e/bed-up.ts'],

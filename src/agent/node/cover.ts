@@ -1,5 +1,6 @@
+import { statSync } from 'node:fs';
 import { findRuntime } from '../runc/runtime.ts';
-import { nodeDir, runOnHost } from './host.ts';
+import { nodeDir, onHost, runOnHost } from './host.ts';
 
 /**
  * Covers the node's runtime with the runtime wrapper (native/cover.c), once, however many migrations ask for it. An entry of the
@@ -8,8 +9,19 @@ import { nodeDir, runOnHost } from './host.ts';
  * @throws Error when the runtime is not found, is covered by something that is not ours to share, or does not answer through the
  * wrapper; it is as it was then
  */
-export async function coverRuntime(): Promise<void> {
-  await setCover('cover');
+export async function coverRuntime(): Promise<Cover> {
+  const runtime = await setCover('cover');
+  return {
+    get stands() {
+      const [one, other] = [runtime, `${nodeDir}/wrapper`].map((path) => statSync(onHost(path)));
+      return one?.dev === other?.dev && one?.ino === other?.ino;
+    },
+  };
+}
+
+export interface Cover {
+  /** Whether the wrapper lies over the runtime still: whoever is root on the node can take it away. */
+  readonly stands: boolean;
 }
 
 /** Gives the runtime back, unless an entry still stands. */
@@ -17,8 +29,10 @@ export async function uncoverRuntime(): Promise<void> {
   await setCover('uncover');
 }
 
-async function setCover(verb: 'cover' | 'uncover'): Promise<void> {
+/** @returns the runtime's path */
+async function setCover(verb: 'cover' | 'uncover'): Promise<string> {
   const runtime = await findRuntime();
   const { code, stderr } = await runOnHost([`${nodeDir}/wrapper`, verb, runtime]);
   if (code !== 0) throw new Error(`cannot ${verb} ${runtime} on this node: ${stderr.trim() || `exit code ${code}`}`);
+  return runtime;
 }

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { plainSegment } from '../../protocol/names.ts';
 import { bootMs } from '../node/boot-clock.ts';
-import { coverRuntime, uncoverRuntime } from '../node/cover.ts';
+import { coverRuntime, uncoverRuntime, type Cover } from '../node/cover.ts';
 import { onHost } from '../node/host.ts';
 import { awaitDir } from '../node/install.ts';
 import { isPodOnNode, linkKubeletPods } from '../node/kubelet-pods.ts';
@@ -28,6 +28,7 @@ export class AwaitEntry {
   /** The socket's path on the node. */
   readonly socket: string;
   readonly #server: Server;
+  #cover: Cover | undefined;
 
   private constructor(socket: string, server: Server) {
     this.socket = socket;
@@ -52,7 +53,7 @@ export class AwaitEntry {
       throw error;
     }
     try {
-      await coverRuntime();
+      entry.#cover = await coverRuntime();
     } catch (error) {
       await entry.remove();
       throw error;
@@ -63,6 +64,13 @@ export class AwaitEntry {
   /** Once a second, as long as we live. */
   renew(): void {
     putFile(onHost(`${folderOf(this.socket)}/until`), String(Math.floor(bootMs() / 1000) + unseenSeconds));
+  }
+
+  /** @returns whether the runtime had been uncovered; it is covered again */
+  async coverAgain(): Promise<boolean> {
+    if (this.#cover?.stands) return false;
+    this.#cover = await coverRuntime();
+    return true;
   }
 
   /** The pod runs here: its entry stands only as long as we answer, whatever the node has of it. */

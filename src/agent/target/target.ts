@@ -105,6 +105,7 @@ export class TargetMigration {
     this.#lease = setInterval(() => this.#renew(), leaseEveryMs);
     this.#entry = await this.#making;
     void this.#lookForBypass(pod, this.#entry);
+    void this.#keepCovered(this.#entry);
   }
 
   /** @param deadlineMs is scaled here. @returns the new pod's UID once the kubelet has asked for its first container. @throws Error at the deadline */
@@ -321,6 +322,17 @@ export class TargetMigration {
       looks = found ? looks + 1 : 0;
       if (found?.isMade || looks > scaled(mostUnaskedLooks))
         return this.#dispatch({ type: 'fail', reason: 'the runtime wrapper was bypassed: the node made a sandbox for the pod without it' });
+    }
+  }
+
+  /** Without the cover the node would start from nothing whatever of the pod comes next: first it is put back, then all is given up. */
+  async #keepCovered(entry: AwaitEntry): Promise<void> {
+    for (; this.#entry === entry && this.#state.at !== 'running' && this.#state.at !== 'ended'; await delay(bypassLookEveryMs)) {
+      try {
+        if (await entry.coverAgain()) this.#dispatch({ type: 'fail', reason: 'somebody has uncovered the runtime of this node' });
+      } catch (error) {
+        this.#emit({ type: 'log', message: `cannot cover the runtime again: ${(error as Error).message}` });
+      }
     }
   }
 }
