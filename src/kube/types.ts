@@ -124,6 +124,8 @@ export interface ContainerStatus {
   /** Whether its startup probe has succeeded; true without one. */
   started?: boolean;
   restartCount?: number;
+  /** What the container of that name was before this one. */
+  lastState?: { terminated?: { reason?: string } };
   state?: {
     running?: { startedAt?: string };
     waiting?: { reason?: string; message?: string };

@@ -67,7 +67,7 @@ async function untilGone({ remote, move }: Underway): Promise<void> {
       name,
       what: `pod ${move.twinNamespace}/${name} to be gone`,
       deadlineMs: 60_000,
-      isDone: (pod) => pod === undefined,
+      isDone: (pod) => !isStandby(pod),
     },
     new AbortController().signal,
   );
@@ -84,14 +84,15 @@ async function cleanTarget(underway: Underway): Promise<void> {
   const deadline = performance.now() + scaled(refusingMs);
   for (;;) {
     const podIsGone = await isGoneAtPeer(underway);
+    let trouble: unknown = new Error('its agent is dead');
     const answer = await target?.call('cleanup', { podIsGone }, 20_000).catch((error: unknown) => {
       if (error instanceof TakenOver) throw error;
-      return undefined;
+      trouble = error;
     });
     if (answer && !answer.refusing) return;
-    if (!answer && (!remote || targetNode === undefined)) throw new Error('its agent is dead');
+    if (!answer && (!remote || targetNode === undefined)) throw trouble;
     if (!answer && podIsGone && remote && targetNode !== undefined) return await cleanTargetNode(remote, underway, targetNode, 'given-up');
-    if (performance.now() > deadline) throw new Error('it refuses the containers of the pod until that is gone there');
+    if (performance.now() > deadline) throw answer ? new Error('it refuses the containers of the pod until that is gone there') : trouble;
     await delay(1_000);
   }
 }
@@ -101,13 +102,16 @@ async function isGoneAtPeer({ remote, move }: Underway): Promise<boolean> {
   const { name } = move.pod.metadata;
   try {
     // The pod last: without its ShadowPod no other one is made.
-    for (const collection of [shadowPodsIn(move.twinNamespace), podsIn(move.twinNamespace)]) {
-      if (!remote || (await remote.get<KubeObject>(`${collection}/${name}`).catch(unlessNotFound))) return false;
-    }
-    return true;
+    if (!remote || (await remote.get<KubeObject>(`${shadowPodsIn(move.twinNamespace)}/${name}`).catch(unlessNotFound))) return false;
+    return !isStandby(await remote.get<Pod>(`${podsIn(move.twinNamespace)}/${name}`).catch(unlessNotFound));
   } catch {
     return false;
   }
+}
+
+/** Whether Liqo has made it of a ShadowPod; one of the same name that somebody has made there is not ours to wait for. */
+function isStandby(pod: Pod | undefined): boolean {
+  return pod?.metadata.ownerReferences?.some(({ kind, controller }) => kind === 'ShadowPod' && controller === true) ?? false;
 }
 
 async function cleanSource(underway: Underway): Promise<void> {

@@ -1,6 +1,7 @@
 import type { KubeConnection } from '../../kube/connection.ts';
-import { isNotFound } from '../../kube/errors.ts';
-import type { Pod } from '../../kube/types.ts';
+import { unlessNotFound } from '../../kube/errors.ts';
+import { podsIn } from '../../kube/paths.ts';
+import type { KubeObject, Pod } from '../../kube/types.ts';
 import { forgeShadowPod } from '../../liqo/forge-shadow-pod.ts';
 import { homePod } from '../../liqo/home-pod.ts';
 import { missingReferences } from '../../liqo/missing-references.ts';
@@ -36,14 +37,11 @@ export async function requireFit(
   const target = { name: there.helper.spec.nodeName ?? peer.virtualNode, facts: there.facts };
   const forged = forgeShadowPod(pod, peer, twinNamespace);
   const missing = await missingReferences(remote, forged.spec.pod, pod.metadata.name, twinNamespace, signal);
-  const path = `${shadowPodsIn(twinNamespace)}/${pod.metadata.name}`;
-  const isTaken = await remote.get(path, signal).then(
-    () => true,
-    (error: unknown) => {
-      if (isNotFound(error)) return false;
-      throw error;
-    },
-  );
+  const find = async (collection: string): Promise<KubeObject | undefined> =>
+    remote.get<KubeObject>(`${collection}/${pod.metadata.name}`, signal).catch(unlessNotFound);
+  const [shadow, other] = await Promise.all([find(shadowPodsIn(twinNamespace)), find(podsIn(twinNamespace))]);
+  // One that is on its way out leaves room in time.
+  const isTaken = shadow !== undefined || (other !== undefined && other.metadata.deletionTimestamp === undefined);
   const words = await refusalOf(home, homePod(pod, peer), signal);
   const twin = { kind: 'namespace', name: twinNamespace } as const;
   const all = [

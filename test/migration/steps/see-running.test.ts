@@ -39,8 +39,19 @@ test('of a pod that goes on with its memory there is nothing to tell', async () 
   expect(await notesOf({ name: 'main', restartCount: 0, ...running }, { name: 'side', restartCount: 0, ...running })).toEqual([]);
 });
 
+const afterAnother = (reason: string): ContainerStatus => ({
+  name: 'side',
+  restartCount: 1,
+  lastState: { terminated: { reason } },
+  ...running,
+});
+
 test('a container that ended between commit and cutover, and was started afresh, is told', async () => {
-  expect(await notesOf({ name: 'main', restartCount: 0, ...running }, { name: 'side', restartCount: 1, ...running })).toEqual([
+  expect(await notesOf({ name: 'main', restartCount: 0, ...running }, afterAnother('Error'))).toEqual([
     'container side ended at away after it was moved, and was started afresh there',
   ]);
+});
+
+test('one that could not be started before the commit never had its memory', async () => {
+  expect(await notesOf({ name: 'main', restartCount: 0, ...running }, afterAnother('StartError'))).toEqual([]);
 });

@@ -32,7 +32,7 @@ export const adopt: CutoverTask = {
       label(migrationLabel, own[migrationLabel]),
       label(managedByLabel, own[managedByLabel]),
     ];
-    const seen = `kubectl -n ${namespace} wait --for=jsonpath='{.metadata.labels.${localPodLabel.replaceAll('.', String.raw`\.`)}}' pod/${name} --timeout=60s`;
+    const seen = `kubectl -n ${namespace} wait --for=jsonpath='{.metadata.labels.${localPodLabel.replaceAll('.', String.raw`\.`)}}' pod/${name} --timeout=${virtualKubeletMs / 1000}s`;
     return [
       seen,
       `kubectl --kubeconfig <(${peerCredential(move)}) -n ${move.twinNamespace} label --overwrite shadowpods ${name} ${labels.join(' ')}`,

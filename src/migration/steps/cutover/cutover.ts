@@ -15,6 +15,9 @@ import { look, type Cutover, type CutoverTask, type Seen } from './task.ts';
 /** In their order; each may be done already, by a command that did not come to its end. */
 export const cutoverTasks: readonly CutoverTask[] = [releaseSecret, deleteOld, killSource, createNew, adopt, seeRunning];
 
+/** What is left to do of a pod that somebody has deleted since, at home or at the peer. */
+const ofTheSource: readonly CutoverTask[] = [releaseSecret, deleteOld, killSource];
+
 /** How long an API server may be away, at each of the requests. */
 const patienceMs = 120_000;
 
@@ -42,11 +45,14 @@ export async function cutover(
     saved.write(homePod(pod, move.peer));
     const wasDeleted = isFirst && seen.current === undefined;
     const running: Cutover = { move, home, remote, source, seen, wasDeleted, saved, say, notes, policy, pod, killed: Promise.resolve() };
-    undone = cutoverTasks.filter((task) => !task.isDone(seen, move));
+    const isGone = !isFirst && seen.current === undefined && seen.shadow === undefined;
+    if (isGone) notes.push('the pod was deleted after it was moved, and is not made anew');
+    undone = (isGone ? ofTheSource : cutoverTasks).filter((task) => !task.isDone(seen, move));
     for (const task of undone) {
       await task.run(running);
       undone = undone.slice(1);
     }
+    await running.killed;
     saved.remove();
     return { notes };
   } catch (cause) {

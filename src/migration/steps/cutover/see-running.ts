@@ -1,9 +1,12 @@
 import { unlessNotFound } from '../../../kube/errors.ts';
 import { podsIn } from '../../../kube/paths.ts';
 import { retry } from '../../../kube/retry.ts';
-import type { Pod } from '../../../kube/types.ts';
+import type { ContainerStatus, Pod } from '../../../kube/types.ts';
 import { waitFor } from '../../../kube/wait.ts';
 import { isReplacement, requireReplacement, virtualKubeletMs, type Cutover, type CutoverTask } from './task.ts';
+
+/** The reasons for a container that never ran (containerd's StartError; ContainerCannotRun of kuberuntime_container.go). */
+const neverStarted = new Set(['StartError', 'ContainerCannotRun']);
 
 /** Waits until the home cluster sees the pod run, or has its deletion go on that was under way while it was moved. */
 export const seeRunning: CutoverTask = {
@@ -24,12 +27,14 @@ export const seeRunning: CutoverTask = {
     notes.push(...(await untilRunning(cutover)));
   },
   undone: (_move, home) => `cluster ${home.name} does not see it run yet`,
-  byHand: ({ pod }) => [`kubectl -n ${pod.metadata.namespace} wait --for=condition=Ready pod/${pod.metadata.name} --timeout=60s`],
+  byHand: ({ pod }) => [
+    `kubectl -n ${pod.metadata.namespace} wait --for=condition=Ready pod/${pod.metadata.name} --timeout=${virtualKubeletMs / 1000}s`,
+  ],
 };
 
 /**
  * @returns what does not run from the memory that was moved: what ended after the commit, its kubelet has started afresh, as it does
- *   with every container. At the peer the count begins with the move.
+ *   with every container
  * @throws Error when somebody takes the new object away meanwhile, or puts another one in its place
  */
 async function untilRunning({ home, move }: Cutover): Promise<string[]> {
@@ -49,8 +54,13 @@ async function untilRunning({ home, move }: Cutover): Promise<string[]> {
     },
     new AbortController().signal,
   );
-  const afresh = (seen?.status?.containerStatuses ?? []).filter(({ restartCount = 0 }) => restartCount > 0);
+  const afresh = (seen?.status?.containerStatuses ?? []).filter(hasRunBefore);
   return afresh.map((one) => `container ${one.name} ended at ${move.peer.virtualNode} after it was moved, and was started afresh there`);
+}
+
+/** A container whose start failed, as one does that was asked for twice before the commit, has never run; its kubelet counts it all the same. */
+function hasRunBefore({ lastState }: ContainerStatus): boolean {
+  return lastState?.terminated !== undefined && !neverStarted.has(lastState.terminated.reason ?? '');
 }
 
 function isRunning(pod: Pod | undefined): boolean {
