@@ -12,7 +12,7 @@ export const moveCommand: Command = {
   summary: 'Move a running pod, with everything it holds in memory, to a peered cluster.',
   description: [
     "The pod keeps its name, its specification and its processes, and stands still for a moment only. The clusters must be peered by Liqo, and the pod's namespace offloaded. Nothing is installed in either cluster: two helper pods live for the length of the migration.",
-    'Whatever fails before the pod runs at the peer is rolled back, and the pod runs on where it was. Ctrl-C does the same.',
+    'Whatever fails before the pod runs at the peer is rolled back, and the pod runs on where it was. Ctrl-C does the same; a move that is decided by then is finished.',
   ],
   examples: [
     { purpose: 'Move the pod web-0 to the peered cluster milan', line: 'kubectl migrate web-0 --to milan' },
