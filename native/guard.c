@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 // A CRIU that has lost its runc ends within milliseconds, or has memory to write; one that waits for a stopped process does so
-// until that is thawed.
+// until that is thawed. Not scaled: for that long the pod stands beyond its budget, and a kubelet's patience is not scaled either.
 static const int dump_patience_ms = 2000;
 static const int thaw_wait_ms = 2000;
 static const int kill_wait_ms = 10000;
@@ -136,7 +136,7 @@ static int thaw_all(void) {
 // CRIU gives the freezer back as it found it, so it must have ended before. One that does not end may be waiting for a process that
 // is stopped, and then ends by the thaw; what it holds by ptrace runs no sooner by that.
 static void until_no_dump(void) {
-  long long patience = boot_ms() + scaled(dump_patience_ms);
+  long long patience = boot_ms() + dump_patience_ms;
   for (; end_dumps(staging); usleep(3000)) {
     if (boot_ms() < patience)
       continue;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { guardSources } from '../../native/build.ts';
@@ -108,6 +108,24 @@ describe('a dump under way', () => {
     expect(performance.now() - begin).toBeGreaterThan(1500);
     expect(await guard.ended).toEqual({ code: 0, said: ['thawed'] });
     expect(killed()).toBe('criu ended\n');
+  });
+
+  test('that does not end keeps the pod no longer where all deadlines are longer', async () => {
+    const one = await count();
+    const claim = new Claim(bench);
+    claim.freeze(one);
+    await one.untilFrozen();
+    const { killed } = await dumps(claim, 20);
+    const factor = join(bench.folder, 'node/factor');
+    mkdirSync(dirname(factor), { recursive: true });
+    writeFileSync(factor, '100');
+    const before = one.steps();
+    const guard = new Guard(bench, 'thaw', claim.folder, claim.staging);
+    await vi.waitFor(() => expect(one.steps()).not.toEqual(before), { timeout: 40_000 }).finally(() => rmSync(factor));
+    expect(killed, 'CRIU has ended').toThrow('ENOENT');
+    for (const group of dumping.splice(0)) endGroup(group);
+    expect(await guard.ended).toEqual({ code: 0, said: ['thawed'] });
+    await one.requireRunning();
   });
 
   test('that has ended in between, and given the freezer back as it found it, is made up for', async () => {
