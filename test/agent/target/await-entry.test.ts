@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -64,7 +65,10 @@ beforeEach(async () => {
 });
 
 afterAll(async () => {
-  first.kill();
+  const ended = once(first, 'exit');
+  // It ignores anything milder while its child lives, which ends with it.
+  first.kill('SIGKILL');
+  await ended;
   await node.remove();
 });
 
