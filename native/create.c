@@ -1,6 +1,5 @@
 // `create`: the only call that can start an awaited pod from nothing. Its agent decides (see src/agent/target/wrapper-server.ts
 // for the lines).
-#include "deadline.h"
 #include "wrapper.h"
 #include <fcntl.h>
 #include <string.h>
@@ -8,7 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// The kubelet gives up earlier; an agent that is stopped must not keep the runtime's client for ever.
+// The kubelet gives up earlier; an agent that is stopped must not keep the runtime's client for ever. Not scaled: the deadlines of
+// kubelet and runtime are not either.
 enum { patience_s = 300 };
 
 // CRI-O hands on the annotations that a pod's user wrote, so what containerd would write is not believed there, and the other way round.
@@ -47,7 +47,7 @@ static int is_speakable(const struct call *call, const struct container *who) {
 static int ask(const struct call *call, const struct container *who, const char *socket) {
   if (!is_speakable(call, who))
     return refuse(call, "the awaited container has a name that cannot be handled");
-  FILE *agent = dial(socket, scaled(patience_s));
+  FILE *agent = dial(socket, patience_s);
   if (!agent)
     return refuse(call, "pod %s/%s is awaited here, but its agent is gone", who->namespace_, who->pod);
   fprintf(agent, "create\t%s\t%s\t%s\t%d", call->id, who->uid, who->name, call->verb);
