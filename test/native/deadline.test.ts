@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { must } from '../../build/run.ts';
@@ -6,6 +6,8 @@ import { setDeadlineFactor } from '../../src/deadlines.ts';
 import { strictFlags } from './strict.ts';
 
 const folder = vi.hoisted(() => `/tmp/deadline-test-${process.pid}`);
+/** What happens on the node when an install is half way. */
+let halfWay = (): void => undefined;
 const node = join(folder, 'node');
 
 // This machine is the node, and our programs are on it already.
@@ -14,7 +16,7 @@ vi.mock('../../src/agent/node/host.ts', () => ({
   nodeDir: `${folder}/node`,
   onHost: (path: string) => (path.startsWith('/sys/') ? `${folder}${path}` : path),
 }));
-vi.mock('../../src/agent/node/program-version.ts', () => ({ requireOwnVersion: async () => Promise.resolve() }));
+vi.mock('../../src/agent/node/program-version.ts', () => ({ requireOwnVersion: async () => Promise.resolve(halfWay()) }));
 vi.mock('../../src/agent/criu/kerndat.ts', () => ({ forgetKerndat: () => undefined }));
 
 const { install, uninstall } = await import('../../src/agent/node/install.ts');
@@ -37,6 +39,7 @@ beforeEach(() => {
 
 afterEach(() => {
   setDeadlineFactor(1);
+  halfWay = () => undefined;
   rmSync(node, { recursive: true, force: true });
 });
 
@@ -54,6 +57,34 @@ test('our programs on a node wait as long as the most patient of the migrations 
   for (const migration of ['m1', 'm2', 'm3']) await uninstall(migration);
   expect(existsSync(node)).toBe(false);
   expect(await thousand()).toBe('1000');
+});
+
+test.each(['full', 'read-only'])('on a node whose disk is %s what is installed already serves whoever is patient', async (disk) => {
+  await must(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'none', node]);
+  try {
+    for (const name of ['tools', 'wrapper', 'hook', 'noop', 'guard', 'made-of', 'migrations/m1'])
+      mkdirSync(join(node, name), { recursive: true });
+    if (disk === 'full') expect(() => writeFileSync(join(node, 'fill'), Buffer.alloc(1e6))).toThrow('ENOSPC');
+    else await must(['mount', '-o', 'remount,ro', node]);
+    setDeadlineFactor(3);
+    await install('m1');
+    expect(() => writeFileSync(join(node, 'more'), 'more')).toThrow();
+  } finally {
+    await must(['umount', node]);
+  }
+});
+
+test('a migration that takes the folder away for a moment keeps the factor from nobody', async () => {
+  const away = `${node}.gone`;
+  halfWay = () => {
+    if (!existsSync(away)) return renameSync(node, away);
+    rmSync(node, { recursive: true });
+    renameSync(away, node);
+    halfWay = () => undefined;
+  };
+  setDeadlineFactor(3);
+  await install('m1');
+  expect(await thousand()).toBe('3000');
 });
 
 test.each(['', '0.5', '100.5', '-3', 'nan', 'inf', '3x', 'x', '1e99', '9'.repeat(64)])('%j is no factor', async (text) => {

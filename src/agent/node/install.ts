@@ -42,16 +42,27 @@ export async function install(migration: string): Promise<void> {
         await chmod(draft, 0o755);
       });
     }
-    if (isInstalled(migration)) return tellFactor();
+    tellFactor();
+    if (isInstalled(migration)) return;
   }
   throw new Error(`other migrations keep removing ${nodeDir} on this node`);
 }
 
+const factorFile = `${nodeDir}/factor`;
+
 /** To our programs (native/deadline.c), for as long as anything of ours is on the node: of several migrations the most patient counts. */
 function tellFactor(): void {
-  const path = onHost(`${nodeDir}/factor`);
-  const told = existsSync(path) ? readDeadlineFactor(readFileSync(path, 'utf8')) : undefined;
-  if (deadlineFactor() > (told ?? 1)) putFile(path, String(deadlineFactor()));
+  try {
+    if (deadlineFactor() > toldFactor()) putFile(onHost(factorFile), String(deadlineFactor()));
+  } catch {
+    // A full disk, or one that is only read any more, is no reason to leave a pod frozen that we came to let run.
+  }
+}
+
+/** 1 where nobody has told one. */
+function toldFactor(): number {
+  const path = onHost(factorFile);
+  return (existsSync(path) ? readDeadlineFactor(readFileSync(path, 'utf8')) : undefined) ?? 1;
 }
 
 /** Other migrations that have something on this node: a staging folder, or a pod whose creation is refused. */
