@@ -4,6 +4,7 @@
  * with a pod that stands still) is no deadline of ours.
  */
 let factor = 1;
+let othersFactor = (): number => 1;
 
 const largestFactor = 100;
 
@@ -18,11 +19,20 @@ export function setDeadlineFactor(value: number): void {
   factor = value;
 }
 
+/**
+ * For an agent: what it waits for may have been told a larger one by another migration (src/agent/node/install.ts), and must not
+ * outlast the agent's patience. @param ask is asked for each deadline, as others come and go
+ */
+export function heedFactorOfOthers(ask: () => number): void {
+  othersFactor = ask;
+}
+
+/** Our own. */
 export function deadlineFactor(): number {
   return factor;
 }
 
 /** A deadline as it counts on this machine; in whatever unit it came. */
 export function scaled(deadline: number): number {
-  return deadline * factor;
+  return deadline * Math.max(factor, othersFactor());
 }

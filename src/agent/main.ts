@@ -1,15 +1,19 @@
 import { chmodSync, copyFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { roles } from '../protocol/agent-calls.ts';
-import { readDeadlineFactor, setDeadlineFactor } from '../deadlines.ts';
+import { heedFactorOfOthers, readDeadlineFactor, setDeadlineFactor } from '../deadlines.ts';
 import { serveEnd } from './daemon.ts';
+import { toldFactor } from './node/install.ts';
 import { ownLimits } from './node/own-limits.ts';
 import { sourceEnd } from './source/end.ts';
 import { targetEnd } from './target/end.ts';
 import { cleanNode } from './target/node-cleanup.ts';
 import { tellFact } from './target/node-fact.ts';
 
-const take = (factor: string): void => setDeadlineFactor(readDeadlineFactor(factor) ?? 1);
+const take = (factor: string): void => {
+  setDeadlineFactor(readDeadlineFactor(factor) ?? 1);
+  heedFactorOfOthers(toldFactor);
+};
 
 /** Where the CLI's exec session finds the agent, inside the helper's own container. */
 const controlSocket = '/agent/control.sock';

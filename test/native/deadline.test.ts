@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { must } from '../../build/run.ts';
-import { setDeadlineFactor } from '../../src/deadlines.ts';
+import { heedFactorOfOthers, scaled, setDeadlineFactor } from '../../src/deadlines.ts';
 import { strictFlags } from './strict.ts';
 
 const folder = vi.hoisted(() => `/tmp/deadline-test-${process.pid}`);
@@ -19,7 +19,7 @@ vi.mock('../../src/agent/node/host.ts', () => ({
 vi.mock('../../src/agent/node/program-version.ts', () => ({ requireOwnVersion: async () => Promise.resolve(halfWay()) }));
 vi.mock('../../src/agent/criu/kerndat.ts', () => ({ forgetKerndat: () => undefined }));
 
-const { install, uninstall } = await import('../../src/agent/node/install.ts');
+const { install, toldFactor, uninstall } = await import('../../src/agent/node/install.ts');
 
 /** What a program of ours on the node makes of 1000 ms. */
 const thousand = async (): Promise<string> => must([join(folder, 'thousand')]);
@@ -39,6 +39,7 @@ beforeEach(() => {
 
 afterEach(() => {
   setDeadlineFactor(1);
+  heedFactorOfOthers(() => 1);
   halfWay = () => undefined;
   rmSync(node, { recursive: true, force: true });
 });
@@ -57,6 +58,22 @@ test('our programs on a node wait as long as the most patient of the migrations 
   for (const migration of ['m1', 'm2', 'm3']) await uninstall(migration);
   expect(existsSync(node)).toBe(false);
   expect(await thousand()).toBe('1000');
+});
+
+test('an agent is no less patient than our programs on its node, and no less than its own user wants', async () => {
+  heedFactorOfOthers(toldFactor);
+  await install('m1');
+  expect(scaled(1000)).toBe(1000);
+  setDeadlineFactor(10);
+  await install('m2');
+  setDeadlineFactor(1);
+  expect(await thousand()).toBe('10000');
+  expect(scaled(1000)).toBe(10_000);
+  setDeadlineFactor(20);
+  expect(scaled(1000)).toBe(20_000);
+  setDeadlineFactor(1);
+  for (const migration of ['m1', 'm2']) await uninstall(migration);
+  expect(scaled(1000)).toBe(1000);
 });
 
 test.each(['full', 'read-only'])('on a node whose disk is %s what is installed already serves whoever is patient', async (disk) => {

@@ -11,6 +11,7 @@ import { putFile } from './small-file.ts';
 export const migrationsDir = `${nodeDir}/migrations`;
 /** Where the wrapper finds the sockets of those who await a pod on this node, each named NAMESPACE_POD; others are drafts. */
 export const awaitDir = `${nodeDir}/await`;
+const factorFile = `${nodeDir}/factor`;
 
 /** Our programs on the node, and where our image has them. */
 const programs = [
@@ -48,8 +49,6 @@ export async function install(migration: string): Promise<void> {
   throw new Error(`other migrations keep removing ${nodeDir} on this node`);
 }
 
-const factorFile = `${nodeDir}/factor`;
-
 /** To our programs (native/deadline.c), for as long as anything of ours is on the node: of several migrations the most patient counts. */
 function tellFactor(): void {
   try {
@@ -59,10 +58,13 @@ function tellFactor(): void {
   }
 }
 
-/** 1 where nobody has told one. */
-function toldFactor(): number {
-  const path = onHost(factorFile);
-  return (existsSync(path) ? readDeadlineFactor(readFileSync(path, 'utf8')) : undefined) ?? 1;
+/** What our programs on this node go by; 1 where none is told, or can be read. */
+export function toldFactor(): number {
+  try {
+    return readDeadlineFactor(readFileSync(onHost(factorFile), 'utf8')) ?? 1;
+  } catch {
+    return 1;
+  }
 }
 
 /** Other migrations that have something on this node: a staging folder, or a pod whose creation is refused. */
