@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { findRuntime } from '../runc/runtime.ts';
 import { nodeDir, onHost, runOnHost } from './host.ts';
+import { realPathOnNode } from './root-owned.ts';
 
 /**
  * Covers the node's runtime with the runtime wrapper (native/cover.c), once, however many migrations ask for it. An entry of the
@@ -13,14 +14,18 @@ export async function coverRuntime(): Promise<Cover> {
   const runtime = await setCover('cover');
   return {
     get stands() {
-      const [one, other] = [runtime, `${nodeDir}/wrapper`].map((path) => statSync(onHost(path)));
-      return one?.dev === other?.dev && one?.ino === other?.ino;
+      try {
+        const [one, other] = [runtime, `${nodeDir}/wrapper`].map((path) => statSync(onHost(realPathOnNode(path) ?? path)));
+        return one?.dev === other?.dev && one?.ino === other?.ino;
+      } catch {
+        return false;
+      }
     },
   };
 }
 
 export interface Cover {
-  /** Whether the wrapper lies over the runtime still: whoever is root on the node can take it away. */
+  /** Whether the wrapper is seen to lie over the runtime still: whoever is root on the node can take either away. */
   readonly stands: boolean;
 }
 

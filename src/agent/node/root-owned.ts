@@ -12,6 +12,21 @@ const mostLinks = 40;
  * @throws Error naming what somebody else may change
  */
 export function isRootsProgram(path: string): boolean {
+  const found = follow(path, (here, status) => {
+    // Modes of links mean nothing: who may change one is told by its folder.
+    if (status.uid !== 0 || (!status.isSymbolicLink() && isWritableByOthers(status)))
+      throw new Error(`${here} on this node can be changed by others than root`);
+  });
+  return found !== undefined && found.status.isFile() && (found.status.mode & 0o111) !== 0;
+}
+
+/** @returns where a path of the node leads on the node, without links: the kernel would follow them from our own root; undefined for nowhere */
+export function realPathOnNode(path: string): string | undefined {
+  return follow(path, () => undefined)?.path;
+}
+
+/** @param look is shown every folder and link on the way, and the end */
+function follow(path: string, look: (here: string, status: Stats) => void): { readonly path: string; readonly status: Stats } | undefined {
   const left = path.split('/');
   let at = '';
   let links = 0;
@@ -24,12 +39,9 @@ export function isRootsProgram(path: string): boolean {
     }
     const here = `${at}/${part}`;
     status = statusOf(here);
-    if (!status) return false;
-    const isLink = status.isSymbolicLink();
-    // Modes of links mean nothing: who may change one is told by its folder.
-    if (status.uid !== 0 || (!isLink && isWritableByOthers(status)))
-      throw new Error(`${here} on this node can be changed by others than root`);
-    if (!isLink) at = here;
+    if (!status) return undefined;
+    look(here, status);
+    if (!status.isSymbolicLink()) at = here;
     else if (++links > mostLinks) throw new Error(`${path} leads in a circle on this node`);
     else {
       const target = readlinkSync(onHost(here));
@@ -37,7 +49,7 @@ export function isRootsProgram(path: string): boolean {
       left.unshift(...target.split('/'));
     }
   }
-  return status !== undefined && status.isFile() && (status.mode & 0o111) !== 0;
+  return status && { path: at, status };
 }
 
 function isWritableByOthers({ mode, gid }: Stats): boolean {

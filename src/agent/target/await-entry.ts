@@ -2,6 +2,7 @@ import { connect, type Server } from 'node:net';
 import { linkSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { plainSegment } from '../../protocol/names.ts';
 import { bootMs } from '../node/boot-clock.ts';
 import { coverRuntime, uncoverRuntime, type Cover } from '../node/cover.ts';
@@ -18,6 +19,15 @@ export interface AwaitedName {
 
 /** So long after our last sign of life a pod is awaited that this node has never seen. Not scaled, as native/await.c: nobody waits for it. */
 const unseenSeconds = 3600;
+
+const coverLookEveryMs = 200;
+
+interface CoverListener {
+  readonly isNeeded: () => boolean;
+  readonly onUncovered: () => void;
+  /** Of tries that end alike, the first. */
+  readonly onFailure: (message: string) => void;
+}
 
 /**
  * A pod's name among those that are awaited on this node (native/await.c). While it stands, the runtime wrapper lies over the
@@ -66,11 +76,21 @@ export class AwaitEntry {
     putFile(onHost(`${folderOf(this.socket)}/until`), String(Math.floor(bootMs() / 1000) + unseenSeconds));
   }
 
-  /** @returns whether the runtime had been uncovered; it is covered again */
-  async coverAgain(): Promise<boolean> {
-    if (this.#cover?.stands) return false;
-    this.#cover = await coverRuntime();
-    return true;
+  /** Without the cover the node would start from nothing whatever of the pod comes next. That is told first; to put it back may take tries. */
+  async keepCovered({ isNeeded, onUncovered, onFailure }: CoverListener): Promise<void> {
+    let told = '';
+    for (; isNeeded(); await delay(coverLookEveryMs)) {
+      if (this.#cover?.stands) continue;
+      onUncovered();
+      try {
+        this.#cover = await coverRuntime();
+        told = '';
+      } catch (error) {
+        const message = `cannot cover the runtime again: ${(error as Error).message}`;
+        if (message !== told) onFailure(message);
+        told = message;
+      }
+    }
   }
 
   /** The pod runs here: its entry stands only as long as we answer, whatever the node has of it. */

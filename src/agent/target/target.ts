@@ -325,14 +325,11 @@ export class TargetMigration {
     }
   }
 
-  /** Without the cover the node would start from nothing whatever of the pod comes next: first it is put back, then all is given up. */
   async #keepCovered(entry: AwaitEntry): Promise<void> {
-    for (; this.#entry === entry && this.#state.at !== 'running' && this.#state.at !== 'ended'; await delay(bypassLookEveryMs)) {
-      try {
-        if (await entry.coverAgain()) this.#dispatch({ type: 'fail', reason: 'somebody has uncovered the runtime of this node' });
-      } catch (error) {
-        this.#emit({ type: 'log', message: `cannot cover the runtime again: ${(error as Error).message}` });
-      }
-    }
+    await entry.keepCovered({
+      isNeeded: () => this.#entry === entry && this.#state.at !== 'running' && this.#state.at !== 'ended',
+      onUncovered: () => this.#dispatch({ type: 'fail', reason: 'somebody has uncovered the runtime of this node' }),
+      onFailure: (message) => this.#emit({ type: 'log', message }),
+    });
   }
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
@@ -16,6 +16,10 @@ const first = spawn('unshare', ['--mount', '--pid', '--fork', '--kill-child', '-
 let firstPid = '';
 /** What the covering of the runtime waits for. */
 let ready: Promise<void> = Promise.resolve();
+/** How often it was asked for. */
+let covers = 0;
+/** The path by which the node calls its runtime. */
+let called = runtime;
 
 async function onNode(command: readonly string[]): Promise<RunResult> {
   return await run(['nsenter', '--target', firstPid, '--mount', '--pid', ...command]);
@@ -27,13 +31,15 @@ vi.doMock('../../../src/agent/node/host.ts', async (original) => ({
   hostProc: '/proc',
   nodeDir: node.nodeDir,
   runDir: node.runDir,
-  onHost: (path: string) => path,
+  // By way of that process, as the node's mounts are seen.
+  onHost: (path: string) => `/proc/${firstPid}/root${path}`,
   runOnHost: async (command: readonly string[]) => {
+    if (command.includes('cover')) covers++;
     if (command.includes('cover')) await ready;
     return await onNode(command);
   },
 }));
-vi.doMock('../../../src/agent/runc/runtime.ts', () => ({ findRuntime: async () => Promise.resolve(runtime) }));
+vi.doMock('../../../src/agent/runc/runtime.ts', () => ({ findRuntime: async () => Promise.resolve(called) }));
 vi.doMock('../../../src/agent/node/install.ts', async (original) => ({
   ...(await original<object>()),
   uninstall: async () => Promise.resolve(),
@@ -46,6 +52,7 @@ const { AwaitEntry } = await import('../../../src/agent/target/await-entry.ts');
 const { TargetMigration } = await import('../../../src/agent/target/target.ts');
 
 const pod = { namespace: 'demo', pod: 'web-0' };
+const awaitedPod = { ...pod, containers: ['main'], initContainers: [], addresses: [], deadlineSeconds: 300 };
 const make = async (migration: string): Promise<{ socket: string }> => AwaitEntry.make(migration, pod, () => ({}) as never);
 const mounts = async (): Promise<number> =>
   (await onNode(['cat', '/proc/self/mountinfo'])).stdout.split('\n').filter((line) => line.includes(` ${runtime} `)).length;
@@ -61,6 +68,8 @@ beforeEach(async () => {
   await mkdir(join(node.runDir, 'held/m1'));
   await mkdir(join(node.folder, 'bin'), { recursive: true });
   await onNode(['umount', runtime]);
+  called = runtime;
+  covers = 0;
   await writeFile(runtime, '#!/bin/sh\necho the node has its own\n', { mode: 0o755 });
 });
 
@@ -86,7 +95,7 @@ test('what is still being made when it is given up is not left on the node', asy
   const covering = Promise.withResolvers<void>();
   ready = covering.promise;
   const target = new TargetMigration('m1', () => undefined);
-  const making = target.await({ ...pod, containers: ['main'], initContainers: [], addresses: [], deadlineSeconds: 300 });
+  const making = target.await(awaitedPod);
   await vi.waitFor(() => expect(readdirSync(awaited)).toContain('demo_web-0'));
   // The pod came to the node and is gone: it is not waited for.
   await writeFile(join(awaited, '.demo_web-0/1234-abcd'), '');
@@ -96,6 +105,41 @@ test('what is still being made when it is given up is not left on the node', asy
   await making;
   expect(readdirSync(awaited)).toEqual([]);
   expect(await mounts()).toBe(0);
+});
+
+test('a pod whose runtime was uncovered, and cannot be covered again, is given up at once, and covered when it can be', async () => {
+  const told: string[] = [];
+  const target = new TargetMigration('m1', (event) => void (event.type === 'log' && told.push(event.message)));
+  await target.await(awaitedPod);
+  await rm(join(node.nodeDir, 'wrapper'));
+  await onNode(['umount', runtime]);
+  await vi.waitFor(() => expect(target.state).toBe('failed'), { timeout: 30_000 });
+  expect(await target.fact()).toBe('never');
+  await vi.waitFor(() => expect(covers).toBeGreaterThan(4), { timeout: 30_000 });
+  expect(told).toEqual([
+    'given up: somebody has uncovered the runtime of this node',
+    expect.stringContaining('cannot cover the runtime again'),
+  ]);
+  await copyFile(join(node.folder, 'runc'), join(node.nodeDir, 'wrapper'));
+  await vi.waitFor(async () => expect(await mounts()).toBe(1), { timeout: 30_000 });
+  await writeFile(join(awaited, '.demo_web-0/1234-abcd'), '');
+  expect(await target.cleanup(true, 15_000)).toEqual({ refusing: false });
+  expect(await mounts()).toBe(0);
+});
+
+test('a runtime that the node calls by a link is known to be covered, and to be no more', async () => {
+  called = join(node.folder, 'bin/docker-runc');
+  await rm(called, { force: true });
+  await symlink(runtime, called);
+  const target = new TargetMigration('m1', () => undefined);
+  await target.await(awaitedPod);
+  expect(await mounts()).toBe(1);
+  expect([target.state, covers]).toEqual(['awaiting', 1]);
+  await onNode(['umount', runtime]);
+  await vi.waitFor(() => expect(target.state).toBe('failed'), { timeout: 30_000 });
+  await vi.waitFor(async () => expect(await mounts()).toBe(1), { timeout: 30_000 });
+  await writeFile(join(awaited, '.demo_web-0/1234-abcd'), '');
+  expect(await target.cleanup(true, 15_000)).toEqual({ refusing: false });
 });
 
 test('a slow peer has as much more time for the first container as the factor says', async () => {
