@@ -124,6 +124,8 @@ export interface AgentCalls {
   'target.inspect': { params: null; result: { facts: NodeFacts } };
   'target.listen': { params: { key: string; containers: readonly string[] }; result: { port: number } };
   'target.await': { params: AwaitedPod & { addresses: readonly string[] }; result: null };
+  /** From now on the pod may come. `isAwaited: false` when it was given up, and must not be made. */
+  'target.expect': { params: null; result: { isAwaited: boolean } };
   'target.armed': { params: { deadlineMs: number }; result: { podUid: string } };
   'target.state': { params: null; result: { state: TargetFact } };
   /** Gives up for good, unless the pod runs there. `never` only when nothing restored is left that could still run. */

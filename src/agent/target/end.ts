@@ -17,6 +17,7 @@ export function targetEnd(migration: string, emit: EventSink): MigrationEnd {
         await target.await(pod);
         return null;
       },
+      'target.expect': async () => Promise.resolve({ isAwaited: target.expect() }),
       'target.armed': async ({ deadlineMs }) => target.armed(deadlineMs),
       'target.state': async () => ({ state: await target.fact() }),
       'target.abort': async () => ({ state: await target.abort('the migration was aborted') }),
@@ -25,7 +26,7 @@ export function targetEnd(migration: string, emit: EventSink): MigrationEnd {
       'cleanup': async (of) => target.cleanup(of?.podIsGone ?? false, scaled(cleanupPatienceMs)),
     },
     state: () => target.state,
-    // A pod that is awaited here stays awaited, and refused, until somebody has deleted its ShadowPod and the kubelet has taken it
+    // A pod that may come stays awaited here, and refused, until somebody has deleted its ShadowPod and the kubelet has taken it
     // away: giving the runtime back earlier would start the program a second time, from nothing.
     abandon: async (reason) => target.abandon(reason),
   };

@@ -51,6 +51,8 @@ export class TargetMigration {
   #entry: AwaitEntry | undefined;
   #awaited: AwaitedPodWithAddresses | undefined;
   #lease: NodeJS.Timeout | undefined;
+  /** Whether a command was let make the pod. */
+  #mayCome = false;
   readonly #armed = Promise.withResolvers<string>();
   /** Settles when the pod runs, rejects when it never will. */
   readonly #over = Promise.withResolvers<void>();
@@ -106,6 +108,13 @@ export class TargetMigration {
     this.#entry = await this.#making;
     void this.#lookForBypass(pod, this.#entry);
     void this.#keepCovered(this.#entry);
+  }
+
+  /** @returns whether the pod is awaited: it may be made then, from now on, and only then */
+  expect(): boolean {
+    const isAwaited = this.#entry !== undefined && factOf(this.#state) === 'silent';
+    this.#mayCome ||= isAwaited;
+    return isAwaited;
   }
 
   /** @param deadlineMs is scaled here. @returns the new pod's UID once the kubelet has asked for its first container. @throws Error at the deadline */
@@ -174,7 +183,7 @@ export class TargetMigration {
    */
   async abandon(reason: string): Promise<void> {
     await this.abort(reason);
-    await this.#giveBack(undefined, Number.POSITIVE_INFINITY);
+    await this.#giveBack(this.#mayCome ? undefined : true, Number.POSITIVE_INFINITY);
     if (this.#containers.files.begun().length === 0) this.#containers.files.remove();
     await uninstall(this.#id);
   }
@@ -201,7 +210,7 @@ export class TargetMigration {
    * The runtime knows of a pod from when it is first asked for it, which can be late: its kubelet waits for volumes or a network, or
    * stands still. One that it never was asked for is known to be gone by the API server alone.
    *
-   * @param isTold whether that says so; undefined when nobody has asked it
+   * @param isTold whether that says so, or there cannot be one; undefined when nobody has asked it
    */
   async #isPodGone(isTold: boolean | undefined, deadlineMs: number): Promise<boolean> {
     let absences = 0;
@@ -210,7 +219,7 @@ export class TargetMigration {
       if (!this.#entry || !this.#awaited) return true;
       const { podOnNode } = this.#entry;
       absences = hasSandbox(this.#awaited) || podOnNode === 'there' ? 0 : absences + 1;
-      const needed = podOnNode === 'gone' && isTold ? 1 : scaled(absencesSeconds);
+      const needed = isTold && (podOnNode === 'gone' || !this.#mayCome) ? 1 : scaled(absencesSeconds);
       if (absences >= needed && (isTold || (isTold === undefined && podOnNode === 'gone'))) return true;
       if (isTold === false || performance.now() - start > deadlineMs) return false;
     }

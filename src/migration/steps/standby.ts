@@ -70,13 +70,14 @@ export async function standby(prepared: Prepared, say: (message: string) => void
 }
 
 /**
- * An agent that has heard nothing of this command for long, as it was suspended, has given up, and refuses a pod that comes then.
+ * An agent that has heard nothing of this command for long, as it was suspended, has given up, and has given the runtime back: it
+ * would start a pod that comes then from nothing. One that has said that it awaits the pod refuses it for as long as it may come.
  *
  * @throws MigrateError (failed)
  */
 async function requireAwaited({ target, plan }: Prepared): Promise<void> {
-  const { state } = await target.call('target.state', null, 20_000);
-  if (state === 'silent') return; // it is on its way to be held
+  const { isAwaited } = await target.call('target.expect', null, 20_000);
+  if (isAwaited) return;
   throw new MigrateError('failed', `the agent at ${plan.peer.virtualNode} has given up meanwhile, as it heard nothing of this command`);
 }
 

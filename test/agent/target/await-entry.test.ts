@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { run, type RunResult } from '../../../build/run.ts';
 import { WrapperNode } from '../../native/wrapper-node.ts';
 
@@ -140,6 +141,37 @@ test('a runtime that the node calls by a link is known to be covered, and to be 
   await vi.waitFor(async () => expect(await mounts()).toBe(1), { timeout: 30_000 });
   await writeFile(join(awaited, '.demo_web-0/1234-abcd'), '');
   expect(await target.cleanup(true, 15_000)).toEqual({ refusing: false });
+});
+
+test('an agent that nobody attends any more gives everything back at once, unless a command was let make the pod', async () => {
+  const target = new TargetMigration('m1', () => undefined);
+  await target.await(awaitedPod);
+  await target.abandon('kubectl migrate went away');
+  expect(readdirSync(awaited)).toEqual([]);
+  expect(await mounts()).toBe(0);
+  expect(existsSync(join(node.runDir, 'held/m1'))).toBe(false);
+  // The command was suspended, and wakes up.
+  expect(target.expect()).toBe(false);
+});
+
+test('an agent that nobody attends any more refuses a pod for as long as that may come', async () => {
+  // A pod that was not seen need not be gone after any number of looks.
+  setDeadlineFactor(0.1);
+  onTestFinished(() => setDeadlineFactor(1));
+  const target = new TargetMigration('m1', () => undefined);
+  await target.await(awaitedPod);
+  expect(target.expect()).toBe(true);
+  const ended = vi.fn<() => void>();
+  const abandoned = target.abandon('kubectl migrate went away').then(ended);
+  await delay(2500);
+  expect(ended).not.toHaveBeenCalled();
+  expect(target.expect()).toBe(false);
+  expect(readdirSync(awaited)).toContain('demo_web-0');
+  expect(await mounts()).toBe(1);
+  // It came, and is gone.
+  await writeFile(join(awaited, '.demo_web-0/1234-abcd'), '');
+  await abandoned;
+  expect(await mounts()).toBe(0);
 });
 
 test('a slow peer has as much more time for the first container as the factor says', async () => {
