@@ -197,8 +197,10 @@ describe('nothing of the target runs without the commit', () => {
     await mustKubectl('away', 'delete', 'shadowpod', 'held', '--ignore-not-found');
     await mustKubectl('away', 'wait', '--for=delete', 'pod/held', '--timeout=60s');
     await expectRunsOn(original, ticks);
-    // The helpers stay for the same command; here a person has done its work.
-    await mustKubectl('home', 'delete', 'pods', '-l', 'app.kubernetes.io/managed-by=kubectl-migrate', '--wait', '--timeout=90s');
+    const { code, stderr } = await migrate('held');
+    expect(code, stderr).toBe(0);
+    await expectOneCopy(ticks, 'held', { sides: ['home', 'away'] });
+    expect(await leftoversInTheEnd()).toEqual([]);
   });
 });
 
