@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, chmod, mkdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { deadlineFactor, readDeadlineFactor } from '../../deadlines.ts';
 import { plainSegment } from '../../protocol/names.ts';
@@ -105,7 +106,8 @@ export async function uninstall(migration: string): Promise<void> {
   } catch {
     return;
   }
-  const gone = `${nodeDir}.gone-${migration}`;
+  // A name of its own: who clears up after a dying agent may be at the same.
+  const gone = `${nodeDir}.gone-${migration}-${randomUUID()}`;
   await rename(onHost(nodeDir), onHost(gone)).catch(() => undefined);
   // Another migration came between the test and this: it gets its folder back, unless it has begun anew already.
   const cameBetween = existsSync(onHost(`${gone}${migrationsDir.slice(nodeDir.length)}`));
@@ -120,7 +122,8 @@ export async function uninstall(migration: string): Promise<void> {
   forgetKerndat(gone);
   // What had to run outside of the helper's cgroup (native/host-exec.c), where no other place was to be had.
   for (const leaf of ['', '/unified']) await rmdir(onHost(`/sys/fs/cgroup${leaf}/kubectl-migrate`)).catch(() => undefined);
-  await rm(onHost(gone), { recursive: true, force: true });
+  // Also what an agent has left that ended in the middle of this.
+  for (const one of globSync(`${onHost(nodeDir)}.gone-${migration}*`)) await rm(one, { recursive: true, force: true });
 }
 
 /** Writes a file of a migration's staging folder on the node. */
