@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { mustIn } from '../../bed/bed.ts';
 import { nodes, type BedNode } from '../../bed/layout.ts';
 import type { Pod } from '../../src/kube/types.ts';
@@ -213,18 +213,21 @@ describe('a pod whose object at the peer cannot be deleted is not started from n
     async (_what, name, work) => {
       await provesFreshStartIsSeen(ticks, await startPod(podOf(name, [], { containers: [ticks.beacon('main')] })));
       const allowSandbox = await refuseSandboxesOf(name);
-      onTestFinished(allowSandbox);
-      const running = await startMigration(name);
-      await expect.poll(async () => eventsOf(name), { timeout: 60_000, interval: 500 }).toContain('FailedCreatePodSandBox');
-      await whileShadowPodsStay(async () => {
-        await work();
-        running.child.kill('SIGINT');
-        const { code, stderr } = await running.result;
-        expect(code, stderr).toBe(4);
+      try {
+        const running = await startMigration(name);
+        await expect.poll(async () => eventsOf(name), { timeout: 60_000, interval: 500 }).toContain('FailedCreatePodSandBox');
+        await whileShadowPodsStay(async () => {
+          await work();
+          running.child.kill('SIGINT');
+          const { code, stderr } = await running.result;
+          expect(code, stderr).toBe(4);
+          await allowSandbox();
+          await expectRefused(name);
+          expect(faultsIn(ticks.of(name), { sides: ['home'] })).toEqual([]);
+        });
+      } finally {
         await allowSandbox();
-        await expectRefused(name);
-        expect(faultsIn(ticks.of(name), { sides: ['home'] })).toEqual([]);
-      });
+      }
       const { code, stderr } = await migrate(name);
       expect(code, stderr).toBe(0);
       await expectOneCopy(ticks, name, { sides: ['home', 'away'] });
