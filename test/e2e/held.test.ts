@@ -77,7 +77,7 @@ async function whileShadowPodsStay(work: () => Promise<void>): Promise<void> {
 
 /** From now on a pod of that name gets no network at the peer: its kubelet tries on, and asks no runtime for it. @returns what ends that */
 async function refuseSandboxesOf(pod: string): Promise<() => Promise<void>> {
-  const refusing = `#!/bin/sh\ncase "$CNI_COMMAND;$CNI_ARGS;" in "ADD;"*";K8S_POD_NAME=${pod};"*) exit 1;; esac\nexec "$0.real"\n`;
+  const refusing = `#!/bin/sh\ncase "$CNI_COMMAND;;$CNI_ARGS;" in "ADD;"*";K8S_POD_NAME=${pod};"*) exit 1;; esac\nexec "$0.real"\n`;
   const plugin = '/usr/lib/cni/bridge';
   const place = `mv ${plugin} ${plugin}.real; cat > ${plugin}; chmod 755 ${plugin}`;
   await Promise.all(targets.map(async (node) => onNode(node, place, refusing)));
