@@ -41,8 +41,9 @@ const table: Readonly<Record<FaultName, readonly Window[]>> = {
   'standby deleted': ['frozen', 'restore', 'held'],
   'source memory short': ['precopy', 'frozen', 'held'],
   'target memory short': ['precopy', 'restore', 'held'],
-  'source disk full': ['precopy', 'standby', 'frozen'],
-  'target disk full': ['precopy', 'standby', 'frozen', 'restore'],
+  // A file system mounted over the folder is full, and hides what is in it as well: before anything is dumped that is the same.
+  'source disk full': ['precopy', 'standby'],
+  'target disk full': ['precopy', 'standby'],
 };
 
 export const cells: readonly Cell[] = Object.entries(table).flatMap(([fault, where]) =>
