@@ -21,6 +21,9 @@ export function hasFreezer(version: FreezerVersion): boolean {
   return existsSync(version === 1 ? roots[1] : `${roots[2]}/cgroup.procs`);
 }
 
+/** Those that this machine has. */
+export const freezerVersions = ([1, 2] as const).filter((version) => hasFreezer(version));
+
 /** A cgroup of this test's own, with one below it for each container, and programs in those that count what they run. */
 export class FreezerPod {
   readonly folder: string;

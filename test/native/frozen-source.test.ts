@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { compileSpin, FreezerPod, hasFreezer } from './freezer-pod.ts';
+import { compileSpin, FreezerPod, freezerVersions } from './freezer-pod.ts';
 import { WrapperNode } from './wrapper-node.ts';
 
 let node: WrapperNode;
@@ -17,9 +17,7 @@ beforeAll(async () => {
 beforeEach(async () => node.reset());
 afterAll(async () => node.remove());
 
-const versions = ([1, 2] as const).filter((version) => hasFreezer(version));
-
-describe.each(versions)('a container that stands still at its source, by freezer version %i', (version) => {
+describe.each(freezerVersions)('a container that stands still at its source, by freezer version %i', (version) => {
   const ids = ['c0ffee', 'decaf'];
   let pod: FreezerPod;
   let claim = '';

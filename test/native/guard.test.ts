@@ -35,6 +35,17 @@ async function watch(claim: Claim, budgetMs = 60_000): Promise<Guard> {
   return guard;
 }
 
+/** One that stands still, and its guard knows. */
+async function watchFrozen(version: Version, budgetMs: number): Promise<{ one: Counting; claim: Claim; guard: Guard }> {
+  const one = await count(version);
+  const claim = new Claim(bench);
+  const guard = await watch(claim, budgetMs);
+  guard.hear('frozen');
+  claim.freeze(one);
+  await one.untilFrozen();
+  return { one, claim, guard };
+}
+
 const committed = '{"decision":"committed"}\n';
 
 describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
@@ -77,12 +88,7 @@ describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
   });
 
   test('what was committed stays frozen, whoever is gone and however long', async () => {
-    const one = await count(version);
-    const claim = new Claim(bench);
-    const guard = await watch(claim, 300);
-    guard.hear('frozen');
-    claim.freeze(one);
-    await one.untilFrozen();
+    const { one, claim, guard } = await watchFrozen(version, 300);
     claim.write('decision', committed);
     const before = one.steps();
     guard.hangUp();
@@ -106,12 +112,7 @@ describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
   });
 
   test('what a decision that cannot be read was made about stays frozen', async () => {
-    const one = await count(version);
-    const claim = new Claim(bench);
-    const guard = await watch(claim, 300);
-    guard.hear('frozen');
-    claim.freeze(one);
-    await one.untilFrozen();
+    const { one, claim, guard } = await watchFrozen(version, 300);
     claim.write('decision', '');
     const before = one.steps();
     expect(await guard.ended).toEqual({ code: 3, said: ['ready', 'committed'] });
@@ -184,12 +185,7 @@ describe.each([1, 2] as const)('with cgroups of version %i', (version) => {
   });
 
   test('an instant at which the pod cannot be dumped is let go, and the budget begins anew', async () => {
-    const one = await count(version);
-    const claim = new Claim(bench);
-    const guard = await watch(claim, 600);
-    guard.hear('frozen');
-    claim.freeze(one);
-    await one.untilFrozen();
+    const { one, claim, guard } = await watchFrozen(version, 600);
     guard.hear('again');
     await guard.says('again');
     await one.requireRunning();

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { must, run } from '../../build/run.ts';
-import { compileSpin, FreezerPod, hasFreezer, writeHeld } from './freezer-pod.ts';
+import { compileSpin, FreezerPod, freezerVersions, writeHeld } from './freezer-pod.ts';
 import { WrapperNode } from './wrapper-node.ts';
 
 let node: WrapperNode;
@@ -18,9 +18,7 @@ beforeAll(async () => {
 beforeEach(async () => node.reset());
 afterAll(async () => node.remove());
 
-const versions = ([1, 2] as const).filter((version) => hasFreezer(version));
-
-describe.each(versions)('two containers held by freezer version %i', (version) => {
+describe.each(freezerVersions)('two containers held by freezer version %i', (version) => {
   const ids = ['c0ffee', 'decaf'];
   let pod: FreezerPod;
   let held = '';

@@ -2,16 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, rmdirSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { compileSpin, FreezerPod, hasFreezer } from '../../native/freezer-pod.ts';
+import { compileSpin, FreezerPod, freezerVersions } from '../../native/freezer-pod.ts';
 
 // This machine is the node.
 vi.mock('../../../src/agent/node/host.ts', () => ({ hostProc: '/proc', onHost: (path: string) => path }));
 
 const { processesOf } = await import('../../../src/agent/proc/processes.ts');
 
-const versions = ([1, 2] as const).filter((version) => hasFreezer(version));
-
-test.each(versions)(
+test.each(freezerVersions)(
   'a process in a cgroup that the container has made below its own is one of its, by cgroup version %i',
   async (version) => {
     const folder = mkdtempSync(join(tmpdir(), 'processes-'));

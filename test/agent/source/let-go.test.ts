@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { buildNative } from '../../../native/build.ts';
 import { settle } from '../../../src/protocol/settle.ts';
-import { compileSpin, FreezerPod, hasFreezer } from '../../native/freezer-pod.ts';
+import { compileSpin, FreezerPod, freezerVersions } from '../../native/freezer-pod.ts';
 
 const folder = vi.hoisted(() => `/tmp/let-go-test-${process.pid}`);
 
@@ -41,9 +41,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const versions = ([1, 2] as const).filter((version) => hasFreezer(version));
-
-describe.each(versions)('a pod whose agent died after the freeze, by freezer version %i', (version) => {
+describe.each(freezerVersions)('a pod whose agent died after the freeze, by freezer version %i', (version) => {
   const claim = join(folder, 'run/pods/uid/1');
   let pod: FreezerPod;
   let counts = '';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { listenForPeer } from '../../../src/agent/peer/link.ts';
 import type { SourceGuard } from '../../../src/agent/source/guard.ts';
-import { compileSpin, FreezerPod, hasFreezer } from '../../native/freezer-pod.ts';
+import { compileSpin, FreezerPod, freezerVersions } from '../../native/freezer-pod.ts';
 
 const folder = vi.hoisted(() => `/tmp/restarted-test-${process.pid}`);
 
@@ -41,9 +41,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const versions = ([1, 2] as const).filter((version) => hasFreezer(version));
-
-describe.each(versions)('a container that was restarted since the pod was looked at, by freezer version %i', (version) => {
+describe.each(freezerVersions)('a container that was restarted since the pod was looked at, by freezer version %i', (version) => {
   let pod: FreezerPod;
   let counts = '';
 

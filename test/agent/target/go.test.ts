@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { compileSpin, FreezerPod, hasFreezer, writeHeld } from '../../native/freezer-pod.ts';
+import { compileSpin, FreezerPod, freezerVersions, writeHeld } from '../../native/freezer-pod.ts';
 
 const folder = vi.hoisted(() => `/tmp/go-test-${process.pid}`);
 
@@ -38,9 +38,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const versions = ([1, 2] as const).filter((version) => hasFreezer(version));
-
-describe.each(versions)('a target whose agent and keepers died after the decision, by freezer version %i', (version) => {
+describe.each(freezerVersions)('a target whose agent and keepers died after the decision, by freezer version %i', (version) => {
   let pod: FreezerPod;
   let counts = '';
 
