@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { MigrationEvent } from '../../src/migration/contract.ts';
+import { migrate } from '../../src/migration/engine.ts';
+import { startClusters, type Clusters } from './clusters.ts';
+
+let clusters: Clusters;
+let events: MigrationEvent[];
+const never = new AbortController().signal;
+const onEvent = (event: MigrationEvent): void => void events.push(event);
+
+beforeEach(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  events = [];
+  clusters = await startClusters();
+});
+
+afterEach(async () => {
+  await clusters.close();
+  vi.restoreAllMocks();
+});
+
+/** Without the migration's ID, which is another one each time. */
+function anonymous(lines: readonly string[]): string[] {
+  const started = events.find(({ type }) => type === 'started');
+  const id = started?.type === 'started' ? started.migration : '';
+  return lines.map((line) => line.replaceAll(id, 'ID'));
+}
+
+const pods = '/api/v1/namespaces/demo/pods';
+const shadowPods = '/apis/offloading.liqo.io/v1beta1/namespaces/demo-twin/shadowpods';
+const secrets = '/api/v1/namespaces/demo-twin/secrets';
+
+test('a pod is moved', async () => {
+  const report = await migrate(clusters.request, onEvent, never);
+  expect(report).toMatchObject({ pod: 'web-0', from: 'home-1', to: 'away', node: 'away-1', frozenMs: 5, notes: [] });
+  expect(report.steps.map(({ name }) => name)).toEqual([
+    'plan',
+    'prepare',
+    'precopy',
+    'standby',
+    'checkpoint',
+    'restore',
+    'commit',
+    'cutover',
+    'cleanup',
+  ]);
+  expect(anonymous(clusters.home.writes()).toSorted()).toEqual(
+    [
+      `POST ${pods}/kubectl-migrate-ID-source`,
+      `POST ${pods}/kubectl-migrate-ID-target`,
+      'POST /api/v1/namespaces/demo/serviceaccounts/default/token',
+      `DELETE ${pods}/web-0`,
+      `POST ${pods}/web-0`,
+      `DELETE ${pods}/kubectl-migrate-ID-source`,
+      `DELETE ${pods}/kubectl-migrate-ID-target`,
+    ].toSorted(),
+  );
+  expect(clusters.peer.writes()).toEqual([
+    `POST ${secrets}/web-0-token`,
+    `POST ${shadowPods}/web-0`,
+    `PATCH ${shadowPods}/web-0`,
+    `PATCH ${secrets}/web-0-token`,
+    `PATCH ${shadowPods}/web-0`,
+  ]);
+});
+
+test('a move that fails in the frozen part is rolled back, the last things first', async () => {
+  clusters.calls.source['source.checkpoint'] = async () => Promise.reject(new Error('CRIU failed'));
+  await expect(migrate(clusters.request, onEvent, never)).rejects.toThrow('CRIU failed');
+  expect(clusters.peer.writes().slice(3)).toEqual([`DELETE ${shadowPods}/web-0`, `DELETE ${secrets}/web-0-token`]);
+  expect(anonymous(clusters.home.writes()).slice(3).toSorted()).toEqual([
+    `DELETE ${pods}/kubectl-migrate-ID-source`,
+    `DELETE ${pods}/kubectl-migrate-ID-target`,
+  ]);
+  expect(clusters.asked.slice(clusters.asked.indexOf('source.checkpoint') + 1)).toEqual([
+    'source.abort',
+    'target.abort',
+    'target.abort',
+    'source.abort',
+    'cleanup',
+    'cleanup',
+  ]);
+  expect(clusters.home.objects.get(`${pods}/web-0`)?.metadata.uid).toBe('u');
+  expect([...clusters.peer.objects.keys()].filter((path) => path.includes('web-0'))).toEqual([]);
+});
