@@ -54,16 +54,24 @@ export async function findPeer(connection: KubeConnection, name: string, signal:
 }
 
 async function describe(connection: KubeConnection, node: VirtualNode, signal: AbortSignal): Promise<Omit<Peer, 'taints'>> {
+  const { name, namespace: tenantNamespace } = node.metadata;
+  const on = { kind: 'node', name } as const;
   const args = node.spec.template?.spec?.template?.spec?.containers?.[0]?.args ?? [];
   const argument = (flag: string): string | undefined => args.find((one) => one.startsWith(`--${flag}=`))?.slice(flag.length + 3);
+  const homeClusterId = argument('home-cluster-id');
+  const kubeconfigSecret = node.spec.kubeconfigSecretRef?.name;
+  if (tenantNamespace === undefined || kubeconfigSecret === undefined)
+    throw refusalBy(finding('KM-PEER-CREDENTIAL', on, `virtual node ${name} names no Secret with a kubeconfig for its cluster`));
+  if (homeClusterId === undefined)
+    throw refusalBy(finding('KM-PEER-NOT-READY', on, `virtual node ${name} does not tell the ID of cluster ${connection.name}`));
   const host = argument('home-api-server-host');
   const port = argument('home-api-server-port');
   return {
-    virtualNode: node.metadata.name,
+    virtualNode: name,
     clusterId: node.spec.clusterID,
-    homeClusterId: argument('home-cluster-id') ?? '',
-    tenantNamespace: node.metadata.namespace ?? '',
-    kubeconfigSecret: node.spec.kubeconfigSecretRef?.name ?? '',
+    homeClusterId,
+    tenantNamespace,
+    kubeconfigSecret,
     offloadingPatch: node.spec.offloadingPatch ?? {},
     // Kubernetes 1.24 and newer give tokens on request; the virtual kubelet's Legacy mode is for older ones.
     apiServerSupport:

@@ -8,10 +8,11 @@ interface TokenRequest extends KubeObject {
   status: { token: string; expirationTimestamp: string };
 }
 
-interface Token {
+/** A service account token that a pod mounts. */
+export interface Token {
   readonly key: string;
   readonly path: string;
-  readonly audience: string | undefined;
+  readonly audience?: string;
   readonly seconds: number;
 }
 
@@ -20,7 +21,14 @@ export function projectedTokens(pod: Pod): Token[] {
   return (pod.spec.volumes ?? []).flatMap((volume) =>
     (volume.projected?.sources ?? []).flatMap(({ serviceAccountToken: token }) =>
       token
-        ? [{ key: tokenKey(volume.name, token.path), path: token.path, audience: token.audience, seconds: token.expirationSeconds ?? 3600 }]
+        ? [
+            {
+              key: tokenKey(volume.name, token.path),
+              path: token.path,
+              ...(token.audience === undefined ? {} : { audience: token.audience }),
+              seconds: token.expirationSeconds ?? 3600,
+            },
+          ]
         : [],
     ),
   );
@@ -36,16 +44,15 @@ export function projectedTokens(pod: Pod): Token[] {
  */
 export async function forgeTokenSecret(
   home: KubeConnection,
-  { pod, peer, twinNamespace, id }: SecretOf,
+  { pod, peer, twinNamespace, id, tokens }: SecretOf & { readonly tokens: readonly Token[] },
   signal: AbortSignal,
 ): Promise<KubeObject | undefined> {
-  const tokens = projectedTokens(pod);
   if (tokens.length === 0) return undefined;
   const stringData: Record<string, string> = {};
   let expiration = '';
-  for (const { key, audience, seconds } of tokens) {
-    const { status } = await home.create<TokenRequest>(tokenPath(pod), tokenRequest({ audience, seconds }), signal);
-    stringData[key] = status.token;
+  for (const token of tokens) {
+    const { status } = await home.create<TokenRequest>(tokenPath(pod), tokenRequest(token), signal);
+    stringData[token.key] = status.token;
     if (expiration === '' || status.expirationTimestamp < expiration) expiration = status.expirationTimestamp;
   }
   return tokenSecret({ pod, peer, twinNamespace, id }, stringData, expiration);

@@ -7,7 +7,7 @@ import { homePod } from '../liqo/home-pod.ts';
 import { missingReferences } from '../liqo/missing-references.ts';
 import { shadowPodsIn } from '../liqo/paths.ts';
 import { standbyShadowPod } from '../liqo/standby.ts';
-import { projectedTokens, tokenPath, tokenRequest, tokenSecret } from '../liqo/token-secret.ts';
+import { tokenPath, tokenRequest, tokenSecret } from '../liqo/token-secret.ts';
 import { finding, type Finding } from '../preflight/finding.ts';
 import type { MigrationRequest, PlanReport } from './contract.ts';
 import { sourceHelper, targetHelper } from './helpers/pods.ts';
@@ -15,7 +15,8 @@ import type { Pins } from './helpers/images.ts';
 import { reachDirectly } from './peer-connection.ts';
 import { lacking } from '../preflight/references.ts';
 import { isAllowed } from '../preflight/rights.ts';
-import { makePlan, type Plan } from './plan.ts';
+import { planReport, type Plan } from './plan.ts';
+import { makePlan } from './steps/plan.ts';
 
 /** A plan of which the API servers have judged every write; what they refuse is among its `findings`. */
 export interface DryRun extends PlanReport {
@@ -38,29 +39,30 @@ const noPins: Pins = new Map<string, string>();
  * @throws as `makePlan`, and KubeError when the home cluster cannot be reached
  */
 export async function dryRun(request: MigrationRequest, signal: AbortSignal): Promise<DryRun> {
-  const plan = await makePlan(request, signal);
+  const plan = await makePlan(request, id, signal);
   const attempts = new DryRunAttempts(signal);
-  await tryHome(attempts, request, plan);
+  await tryHome(attempts, request.connection, plan);
   const { peer } = plan;
   const secret = `${peer.tenantNamespace}/${peer.kubeconfigSecret}`;
   const reached = await attempts.attempt(request.connection, 'read', 'secret', secret, async () => ({
     remote: await reachDirectly(request.connection, peer, signal),
   }));
-  if (reached?.remote) await tryPeer(attempts, reached.remote, request, plan).finally(() => reached.remote?.close());
+  if (reached?.remote) await tryPeer(attempts, reached.remote, plan).finally(() => reached.remote?.close());
   else
     attempts.notChecked.push(
       `everything at ${peer.virtualNode}: ${reached ? 'its API server cannot be reached from here' : "Liqo's credential for it may not be read"}`,
     );
-  return { ...plan.report, findings: [...plan.report.findings, ...attempts.findings], notChecked: attempts.notChecked };
+  return { ...planReport(plan), findings: [...plan.findings, ...attempts.findings], notChecked: attempts.notChecked };
 }
 
-async function tryHome(attempts: DryRunAttempts, { connection: home, agentImage }: MigrationRequest, plan: Plan): Promise<void> {
+async function tryHome(attempts: DryRunAttempts, home: KubeConnection, plan: Plan): Promise<void> {
   const { pod, peer } = plan;
   const { name, namespace = '' } = pod.metadata;
   const pods = podsIn(namespace);
-  await attempts.create(home, pods, sourceHelper({ ...plan, id }, agentImage));
-  await attempts.create(home, pods, targetHelper({ ...plan, id }, agentImage, noPins));
-  for (const token of projectedTokens(pod)) {
+  const move = { ...plan, sourceNode: plan.sourceNode ?? '' };
+  await attempts.create(home, pods, sourceHelper(move));
+  await attempts.create(home, pods, targetHelper(move, noPins));
+  for (const token of plan.tokens) {
     const account = `${namespace}/${pod.spec.serviceAccountName ?? 'default'}`;
     await attempts.attempt(home, 'give a token of', 'serviceaccount', account, async () =>
       home.create(tokenPath(pod), tokenRequest(token), attempts.signal, asDryRun),
@@ -74,15 +76,14 @@ async function tryHome(attempts: DryRunAttempts, { connection: home, agentImage 
   await attempts.create(home, pods, homePod(pod, peer), isAlreadyExists);
 }
 
-async function tryPeer(attempts: DryRunAttempts, remote: KubeConnection, { agentImage }: MigrationRequest, plan: Plan): Promise<void> {
-  const { pod, peer, twinNamespace } = plan;
+async function tryPeer(attempts: DryRunAttempts, remote: KubeConnection, plan: Plan): Promise<void> {
+  const { pod, peer, twinNamespace, tokens } = plan;
   const collection = shadowPodsIn(twinNamespace);
-  const helper = targetHelper({ ...plan, id }, agentImage, noPins);
+  const helper = targetHelper({ ...plan, sourceNode: plan.sourceNode ?? '' }, noPins);
   await attempts.create(remote, collection, forgeShadowPod(helper, peer, twinNamespace));
-  const tokens = projectedTokens(pod);
   if (tokens.length > 0) {
     const secrets = secretsIn(twinNamespace);
-    const secret = tokenSecret({ ...plan, id }, Object.fromEntries(tokens.map(({ key }) => [key, ''])), new Date().toISOString());
+    const secret = tokenSecret(plan, Object.fromEntries(tokens.map(({ key }) => [key, ''])), new Date().toISOString());
     const { name } = secret.metadata;
     const deletion = async (): Promise<void> => remote.delete(`${secrets}/${name}`, { dryRun: ['All'] }, attempts.signal);
     await attempts.attempt(remote, 'delete', 'secret', `${twinNamespace}/${name}`, deletion, isNotFound);

@@ -1,18 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { deadlineFactor } from '../deadlines.ts';
 import { MigrateError } from '../errors.ts';
+import type { KubeConnection } from '../kube/connection.ts';
 import type { MigrationReport, MigrationRequest, OnEvent, PlanReport } from './contract.ts';
 import { pinFindings } from './helpers/images.ts';
 import { findEarlier } from './earlier/find.ts';
 import { finish } from './earlier/finish.ts';
 import { takeOver, type Inherited } from './earlier/take-over.ts';
 import { MadeObjects } from './made.ts';
-import { makePlan, requireUnblocked, type Plan } from './plan.ts';
+import { planReport, type UnblockedPlan } from './plan.ts';
 import { rollBack } from './roll-back.ts';
 import { StepRunner } from './step-runner.ts';
 import { cleanup } from './steps/cleanup.ts';
 import { cutover } from './steps/cutover/cutover.ts';
 import { startFrozenPart } from './steps/frozen-part.ts';
+import { makePlan, requireUnblocked } from './steps/plan.ts';
 import { precopy } from './steps/precopy.ts';
 import { prepare } from './steps/prepare.ts';
 import { standby } from './steps/standby.ts';
@@ -25,76 +27,95 @@ export { dryRun } from './dry-run.ts';
 
 /** What a migration would do; reads only. */
 export async function plan(request: MigrationRequest, signal: AbortSignal): Promise<PlanReport> {
-  return (await makePlan(request, signal)).report;
+  return planReport(await makePlan(request, newId(), signal));
+}
+
+/** A command that moves a pod: what it tells, and what may stop it. */
+export interface Command {
+  readonly runner: StepRunner;
+  readonly timeline: TimelineRecorder;
+  readonly onEvent: OnEvent;
+  readonly signal: AbortSignal;
 }
 
 /**
- * Moves a pod to a peered cluster, from top to bottom. Whatever fails before the commit is rolled back: the pod then
- * runs on where it was, and nothing is left behind.
+ * Moves a pod to a peered cluster, or brings to its end what another command has begun. Whatever fails before the commit is
+ * rolled back: the pod then runs on where it was, and nothing is left behind.
  *
  * @throws MigrateError: `refused` before anything was touched, `failed` or `interrupted` after everything was taken
  *   back, `in-doubt` when a person has to look
  */
 export async function migrate(request: MigrationRequest, onEvent: OnEvent, signal: AbortSignal): Promise<MigrationReport> {
-  const id = randomBytes(4).toString('hex');
+  const { connection, pod, namespace, to } = request;
+  const id = newId();
   const timeline = new TimelineRecorder(onEvent);
   const runner = new StepRunner(onEvent, timeline, signal);
   const suspension = new Suspension();
   let underway: Underway | undefined;
-  onEvent({ type: 'started', migration: id, pod: request.pod, namespace: request.namespace, to: request.to });
+  onEvent({ type: 'started', migration: id, pod, namespace, to });
   try {
     const planned = await runner.step('plan', async ({ progress }) => {
       const inherited = await inherit(request, progress, signal);
-      if (inherited) return { inherited };
-      const made = await makePlan(request, signal);
-      requireUnblocked(made);
-      return { ...made, id };
+      return inherited ? { inherited } : requireUnblocked(await makePlan(request, id, signal));
     });
     if ('inherited' in planned) return await finish(planned.inherited, request, runner, timeline);
-    const begun = (underway = begin(planned, request));
-    const ready = await runner.step('prepare', async ({ progress }) => prepare(planned, begun, progress, onEvent, signal));
-    timeline.follow('source', ready.source);
-    timeline.follow('target', ready.target);
-    const { bytesPerSecond } = await runner.step('precopy', async ({ bytes }) => precopy(ready, bytes));
-    requireWithinBudget(planned.pod, planned.report.budget, ready.inspection, bytesPerSecond);
-    const waiting = await runner.step('standby', async ({ progress }) => standby(ready, progress, signal));
-    const frozen = await runner.step('checkpoint', async ({ progress, bytes }) => {
-      progress('freezing');
-      runner.ignoreStop();
-      const part = startFrozenPart(waiting, onEvent, signal);
-      return { part, ...(await part.until('sent', ['frozen', 'sent'], bytes)) };
-    });
-    await runner.step('restore', async () => frozen.part.until('held', ['held']));
-    const moved = await runner.step('commit', async () => frozen.part.end());
-    timeline.frozen(moved.frozenMs);
-    // The target runs and the source never will again: from here there is only forward, whatever the user presses.
-    const left = await runner.step('cutover', async ({ progress }) => cutover(begun, ready.remote, progress, true));
-    const cleaned = await runner.step('cleanup', async () => cleanup(begun, ready.remote));
-    const factor = deadlineFactor();
-    return {
-      pod: request.pod,
-      namespace: request.namespace,
-      from: planned.sourceNode,
-      to: planned.peer.virtualNode,
-      node: ready.targetTwin.spec.nodeName ?? '',
-      frozenMs: Math.round(moved.frozenMs),
-      totalMs: Math.round(runner.totalMs),
-      bytes: runner.steps.reduce((sum, { bytes }) => sum + bytes, 0),
-      steps: runner.steps,
-      findings: [...planned.report.findings, ...ready.inspection.findings, ...pinFindings(planned.pod, ready.pins)],
-      notes: [
-        ...moved.notes,
-        ...left.notes,
-        ...cleaned.notes,
-        ...(factor === 1 ? [] : [`all deadlines were ${factor} times as long (KUBECTL_MIGRATE_DEADLINE_FACTOR)`]),
-      ],
-      timeline: timeline.timeline,
-    };
+    underway = begin(planned, connection);
+    return await carryOut(planned, underway, { runner, timeline, onEvent, signal });
   } catch (error) {
     throw await settled(afterSleep(error as Error, suspension), underway, onEvent);
   } finally {
     suspension.stop();
   }
+}
+
+/** Does what the plan says, from top to bottom. What it has done when it throws is to be rolled back, unless that is `in-doubt`. */
+export async function carryOut(
+  planned: UnblockedPlan,
+  begun: Underway,
+  { runner, timeline, onEvent, signal }: Command,
+): Promise<MigrationReport> {
+  const ready = await runner.step('prepare', async ({ progress }) => prepare(planned, begun, progress, onEvent, signal));
+  timeline.follow('source', ready.source);
+  timeline.follow('target', ready.target);
+  const { bytesPerSecond } = await runner.step('precopy', async ({ bytes }) => precopy(ready, bytes));
+  requireWithinBudget(planned.pod, planned.budget, ready.inspection, bytesPerSecond);
+  const waiting = await runner.step('standby', async ({ progress }) => standby(ready, progress, signal));
+  const frozen = await runner.step('checkpoint', async ({ progress, bytes }) => {
+    progress('freezing');
+    runner.ignoreStop();
+    const part = startFrozenPart(waiting, onEvent, signal);
+    return { part, ...(await part.until('sent', ['frozen', 'sent'], bytes)) };
+  });
+  await runner.step('restore', async () => frozen.part.until('held', ['held']));
+  const moved = await runner.step('commit', async () => frozen.part.end());
+  timeline.frozen(moved.frozenMs);
+  // The target runs and the source never will again: from here there is only forward, whatever the user presses.
+  const left = await runner.step('cutover', async ({ progress }) => cutover(begun, ready.remote, progress, true));
+  const cleaned = await runner.step('cleanup', async () => cleanup(begun, ready.remote));
+  const factor = deadlineFactor();
+  return {
+    pod: planned.pod.metadata.name,
+    namespace: planned.pod.metadata.namespace ?? '',
+    from: planned.sourceNode,
+    to: planned.peer.virtualNode,
+    node: ready.targetNode,
+    frozenMs: Math.round(moved.frozenMs),
+    totalMs: Math.round(runner.totalMs),
+    bytes: runner.steps.reduce((sum, { bytes }) => sum + bytes, 0),
+    steps: runner.steps,
+    findings: [...planned.findings, ...ready.inspection.findings, ...pinFindings(planned.pod, ready.pins)],
+    notes: [
+      ...moved.notes,
+      ...left.notes,
+      ...cleaned.notes,
+      ...(factor === 1 ? [] : [`all deadlines were ${factor} times as long (KUBECTL_MIGRATE_DEADLINE_FACTOR)`]),
+    ],
+    timeline: timeline.timeline,
+  };
+}
+
+function newId(): string {
+  return randomBytes(4).toString('hex');
 }
 
 /** The migration of that pod that another command has brought to its commit; what others have left is taken back. */
@@ -106,13 +127,11 @@ async function inherit(request: MigrationRequest, say: (message: string) => void
   return undefined;
 }
 
-function begin(plan: Plan & { readonly id: string }, { connection, agentImage }: MigrationRequest): Underway {
-  const { id, pod, sourceNode, peer, twinNamespace } = plan;
+export function begin(move: UnblockedPlan, home: KubeConnection): Underway {
   return {
-    move: { id, pod, sourceNode, peer, twinNamespace },
-    agentImage,
-    home: connection,
-    made: new MadeObjects(id),
+    move,
+    home,
+    made: new MadeObjects(move.id),
     remote: undefined,
     source: undefined,
     target: undefined,

@@ -1,120 +1,46 @@
-import { didYouMean } from '../did-you-mean.ts';
-import { MigrateError } from '../errors.ts';
-import type { KubeConnection } from '../kube/connection.ts';
-import { isNotFound } from '../kube/errors.ts';
 import type { Pod } from '../kube/types.ts';
-import { findPeer, type Peer } from '../liqo/peer.ts';
-import { remoteClusterLabel } from '../liqo/names.ts';
-import { taintFindings } from '../liqo/tolerations.ts';
-import { twinNamespace } from '../liqo/twin-namespace.ts';
-import type { MigrationRequest, PlanReport } from './contract.ts';
-import { freezeBudget, mostBytesPerSecond, overBudget, overPatience } from '../preflight/budget.ts';
-import { blockersAmong, finding, when, type Finding } from '../preflight/finding.ts';
-import { assessPod } from '../preflight/pod.ts';
-import { refusal } from '../preflight/refusal.ts';
-import { missingRights } from '../preflight/rights.ts';
-import { patchedRuntimeFindings } from '../preflight/runtime.ts';
+import type { Peer } from '../liqo/peer.ts';
+import type { FreezeBudget } from '../preflight/budget.ts';
+import { carriedText, type Parts } from '../preflight/carried.ts';
+import type { Finding } from '../preflight/finding.ts';
+import type { PlanReport } from './contract.ts';
 
-/** Before anybody has looked at the pod's processes: what a move takes at the least. */
-const nothingYet = { bytes: 0, bytesPerSecond: mostBytesPerSecond };
-
-/** A migration thought through, with nothing touched yet. */
-export interface Plan {
+/** What a migration is about; the same for whoever goes on with it. */
+export interface Move extends Parts {
+  readonly id: string;
+  /** As it was read before anything was touched. */
   readonly pod: Pod;
   readonly sourceNode: string;
   readonly peer: Peer;
   readonly twinNamespace: string;
-  /** The user's word on how long the pod may stand still. */
-  readonly maxFreezeMs: number | undefined;
-  readonly report: PlanReport;
+  readonly agentImage: string;
 }
 
-/**
- * Reads everything that decides whether and how the pod can move.
- *
- * @throws MigrateError (usage, refused) when pod, peer or twin namespace are not there; what the pod itself has
- *   in the way is told in `report.findings`
- */
-export async function makePlan(request: MigrationRequest, signal: AbortSignal): Promise<Plan> {
-  const { connection, namespace } = request;
-  const pod = await getPod(request, signal);
-  const peer = await findPeer(connection, request.to, signal);
-  const twin = await twinNamespace(connection, namespace, peer, signal);
-  const sourceNode = pod.spec.nodeName ?? '';
-  const assessment = assessPod(pod);
-  const now = Date.now();
-  const { maxFreezeMs } = request;
-  const budget = freezeBudget(pod, { now, maxFreezeMs });
-  const [ofNode, ofUser] = await Promise.all([
-    nodeFindings(connection, sourceNode, peer, signal),
-    missingRights(connection, pod, peer, signal),
-  ]);
-  const report = {
+/** A migration thought through, with nothing touched yet. Plain JSON, and the only copy of what was read: what is printed is done. */
+export interface Plan extends Omit<Move, 'sourceNode'> {
+  /** Undefined for a pod that is on no node. */
+  readonly sourceNode?: string;
+  /** The user's word on how long the pod may stand still. */
+  readonly maxFreezeMs?: number;
+  /** How long it may, as of now. */
+  readonly budget: FreezeBudget;
+  readonly findings: readonly Finding[];
+}
+
+/** A plan with nothing in the way of it. */
+export type UnblockedPlan = Plan & Move;
+
+/** What of a plan is printed. */
+export function planReport({ pod, sourceNode, peer, twinNamespace, budget, carries, findings }: Plan): PlanReport {
+  return {
     pod: pod.metadata.name,
-    namespace,
-    from: sourceNode,
+    namespace: pod.metadata.namespace ?? '',
+    from: sourceNode ?? '',
     to: peer.virtualNode,
-    twinNamespace: twin,
+    twinNamespace,
     containers: pod.spec.containers.map(({ name }) => name),
     budget,
-    carries: assessment.carries,
-    findings: [
-      ...ofNode,
-      ...patchedRuntimeFindings(peer),
-      ...taintFindings(pod, peer.virtualNode, peer.taints),
-      ...assessment.findings,
-      ...overBudget(pod, budget, nothingYet),
-      ...overPatience(pod, now, maxFreezeMs),
-      ...namespaceFindings(namespace, twin),
-      ...ofUser,
-    ],
+    carries: carries.map(carriedText),
+    findings,
   };
-  return { pod, sourceNode, peer, twinNamespace: twin, maxFreezeMs, report };
-}
-
-/** @throws KubeError, or MigrateError (failed) in the same words when a pod with a similar name was probably meant */
-async function getPod({ connection, namespace, pod }: MigrationRequest, signal: AbortSignal): Promise<Pod> {
-  const pods = `/api/v1/namespaces/${namespace}/pods`;
-  try {
-    return await connection.get<Pod>(`${pods}/${pod}`, signal);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    const list = await connection.list<Pod>(pods, signal).catch(() => undefined);
-    const meant = didYouMean(
-      pod,
-      (list?.items ?? []).map(({ metadata }) => metadata.name),
-    );
-    if (meant === undefined) throw error;
-    throw new MigrateError('failed', (error as Error).message, { cause: error, hint: `Did you mean ${meant}?` });
-  }
-}
-
-/** @throws MigrateError (refused) listing everything that is in the way */
-export function requireUnblocked({ report }: Plan): void {
-  const blockers = blockersAmong(report.findings);
-  if (blockers.length > 0) throw refusal(`pod ${report.namespace}/${report.pod}`, blockers);
-}
-
-function namespaceFindings(namespace: string, twin: string): Finding[] {
-  return when(
-    twin !== namespace,
-    'KM-NAMESPACE',
-    { kind: 'namespace', name: namespace },
-    `the namespace's name inside the pod: it is ${twin} there`,
-  );
-}
-
-async function nodeFindings(connection: KubeConnection, name: string, peer: Peer, signal: AbortSignal): Promise<Finding[]> {
-  const on = { kind: 'node', name } as const;
-  if (name === '') return [finding('KM-NO-NODE', on, 'it is on no node yet')];
-  if (name === peer.virtualNode) return [finding('KM-ELSEWHERE', on, `it is on ${peer.virtualNode} already`)];
-  try {
-    const node = await connection.get<Pod>(`/api/v1/nodes/${name}`, signal);
-    const isVirtual = node.metadata.labels?.[remoteClusterLabel] !== undefined;
-    const remedy = 'only pods on real nodes of this cluster can be moved so far';
-    return when(isVirtual, 'KM-ELSEWHERE', on, `it runs in another cluster (virtual node ${name})`, remedy);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    return [finding('KM-NO-NODE', on, `its node ${name} is gone`)];
-  }
 }

@@ -3,18 +3,20 @@ import type { Pod } from '../kube/types.ts';
 import type { Inspection } from '../protocol/agent-calls.ts';
 import type { Pins } from './helpers/images.ts';
 import type { AgentSession } from './helpers/session.ts';
-import type { Plan } from './plan.ts';
+import type { UnblockedPlan } from './plan.ts';
 import type { Underway } from './underway.ts';
 
 /** A migration with both agents at work and nothing of the pod touched yet. */
 export interface Prepared {
-  readonly plan: Plan & { readonly id: string };
+  readonly plan: UnblockedPlan;
   readonly underway: Underway;
   readonly home: KubeConnection;
   readonly remote: KubeConnection;
   readonly source: AgentSession;
   readonly target: AgentSession;
-  /** The target helper as the peer's API server has it: it tells the real node. */
+  /** The peer's node on which that is. */
+  readonly targetNode: string;
+  /** The target helper as the peer's API server has it. */
   readonly targetTwin: Pod;
   /** Images that the pod at the peer names by digest. */
   readonly pins: Pins;

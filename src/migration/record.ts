@@ -1,6 +1,6 @@
 import type { Pod } from '../kube/types.ts';
 import { markOf } from './helpers/pods.ts';
-import type { Move } from './underway.ts';
+import type { Move } from './plan.ts';
 
 /** What the source's agent keeps for whoever finishes a migration in the place of the command that began it. */
 export interface MoveRecord {

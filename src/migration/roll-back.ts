@@ -91,7 +91,7 @@ async function cleanTarget(underway: Underway): Promise<void> {
     });
     if (answer && !answer.refusing) return;
     if (!answer && (!remote || targetNode === undefined)) throw trouble;
-    if (!answer && podIsGone && remote && targetNode !== undefined) return await cleanTargetNode(remote, underway, targetNode, 'given-up');
+    if (!answer && podIsGone && remote && targetNode !== undefined) return await cleanTargetNode(remote, underway.move, targetNode, 'given-up');
     if (performance.now() > deadline) throw answer ? new Error('it refuses the containers of the pod until that is gone there') : trouble;
     await delay(1_000);
   }
@@ -122,7 +122,7 @@ async function cleanSource(underway: Underway): Promise<void> {
   } catch (error) {
     if (error instanceof TakenOver || error instanceof HandedOver) throw error;
     const other = await replaceSource(underway);
-    await giveBack(await other.call('source.takeover', { ...podOnNode(move.pod), targetNeverRan: false }, 130_000), other);
+    await giveBack(await other.call('source.takeover', { ...podOnNode(move), targetNeverRan: false }, 130_000), other);
   }
 }
 

@@ -47,7 +47,7 @@ async function endSource(underway: Underway): Promise<SourceFact> {
 
 /** @param targetNeverRan its own word, with which the record does not count any more */
 async function takeOver(underway: Underway, targetNeverRan: boolean): Promise<SourceFact> {
-  const params = { ...podOnNode(underway.move.pod), targetNeverRan };
+  const params = { ...podOnNode(underway.move), targetNeverRan };
   const ask = async (session: AgentSession | undefined): Promise<SourceFact> =>
     (await session?.call('source.takeover', params, 130_000).then(({ state }) => checkedSource(state), orSilent)) ?? 'silent';
   const told = await ask(underway.source);
@@ -63,7 +63,7 @@ async function askTarget(underway: Underway, question: 'target.state' | 'target.
 async function askTargetNode(underway: Underway): Promise<TargetFact> {
   const { remote, targetNode } = underway;
   if (!remote || targetNode === undefined) return 'silent';
-  return await factOnTargetNode(remote, underway, targetNode).catch(orSilent);
+  return await factOnTargetNode(remote, underway.move, targetNode).catch(orSilent);
 }
 
 function orSilent(error: unknown): 'silent' {

@@ -1,23 +1,11 @@
 import type { KubeConnection } from '../kube/connection.ts';
-import type { Pod } from '../kube/types.ts';
-import type { Peer } from '../liqo/peer.ts';
 import type { AgentSession } from './helpers/session.ts';
 import type { MadeObjects } from './made.ts';
-
-/** What a migration is about; the same for whoever goes on with it. */
-export interface Move {
-  readonly id: string;
-  /** As it was read before anything was touched. */
-  readonly pod: Pod;
-  readonly sourceNode: string;
-  readonly peer: Peer;
-  readonly twinNamespace: string;
-}
+import type { Move } from './plan.ts';
 
 /** A migration as far as it has come: who is at work, and what there is to be rolled back. Filled in on the way. */
 export interface Underway {
   readonly move: Move;
-  readonly agentImage: string;
   readonly home: KubeConnection;
   readonly made: MadeObjects;
   /** The peer's API server. */

@@ -1,43 +1,20 @@
-import type { Container, Pod, Volume } from '../kube/types.ts';
+import type { Container, Pod } from '../kube/types.ts';
+import { isCarried, isReflected } from './carried.ts';
 import { finding, when, type Finding, type Subject } from './finding.ts';
 import { lossesOf } from './losses.ts';
 import { runtimeFindings } from './runtime.ts';
 
-/** What becomes of a pod's parts: carried, lost or changed (and said so), or in the way of a migration. */
-export interface Assessment {
-  readonly carries: readonly string[];
-  readonly findings: readonly Finding[];
-}
-
-/** Volumes whose content is not in the cluster's objects and travels with the pod. */
-export function isCarried(volume: Volume): boolean {
-  return volume.emptyDir !== undefined && !volume.emptyDir.medium?.startsWith('HugePages');
-}
-
-/** Volumes that the peer's kubelet makes from objects that Liqo reflects. */
-export function isReflected(volume: Volume): boolean {
-  return ['configMap', 'secret', 'projected', 'downwardAPI'].some((kind) => volume[kind] !== undefined);
-}
-
-/** Judges a pod by its object alone. Pure; nothing is silently dropped: what is not carried is lost or blocks. */
-export function assessPod(pod: Pod): Assessment {
-  const carries = ['memory and processes', 'changed files of the root file systems', '/dev/shm', 'connections inside the pod'];
-  for (const volume of pod.spec.volumes ?? []) {
-    if (isCarried(volume)) carries.push(`emptyDir ${volume.name}${volume.emptyDir?.medium === 'Memory' ? ' (in memory)' : ''}`);
-  }
-  if ((pod.spec.initContainers ?? []).length > 0) carries.push('what the init containers have left in its files: they do not run again');
-  return {
-    carries,
-    findings: [
-      ...objectFindings(pod),
-      ...specFindings(pod),
-      ...runtimeFindings(pod),
-      ...volumeFindings(pod),
-      ...pod.spec.containers.flatMap(containerFindings),
-      ...[...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(networkFindings),
-      ...lossesOf(pod),
-    ],
-  };
+/** Judges a pod by its object alone. Pure; nothing is silently dropped: what is not carried (carried.ts) is lost or blocks. */
+export function podFindings(pod: Pod): Finding[] {
+  return [
+    ...objectFindings(pod),
+    ...specFindings(pod),
+    ...runtimeFindings(pod),
+    ...volumeFindings(pod),
+    ...pod.spec.containers.flatMap(containerFindings),
+    ...[...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(networkFindings),
+    ...lossesOf(pod),
+  ];
 }
 
 function subjectOf({ metadata }: Pod): Subject {

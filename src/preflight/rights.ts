@@ -1,7 +1,7 @@
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Pod } from '../kube/types.ts';
 import type { Peer } from '../liqo/peer.ts';
-import { projectedTokens } from '../liqo/token-secret.ts';
+import type { Parts } from './carried.ts';
 import { finding, type Finding } from './finding.ts';
 
 export interface Right {
@@ -15,6 +15,8 @@ export interface Right {
   readonly name?: string;
 }
 
+type RightsOf = { readonly pod: Pod; readonly peer: Peer } & Pick<Parts, 'tokens'>;
+
 interface AccessReview {
   readonly status?: { readonly allowed?: boolean };
 }
@@ -23,7 +25,7 @@ interface AccessReview {
  * The rights at home that a plan does not use itself, but the steps after it do; docs/rbac.yaml has them all. A WebSocket
  * to `pods/exec` is a `get`, and Kubernetes 1.35 and newer ask for `create` besides.
  */
-function rightsOf(pod: Pod, peer: Peer): Right[] {
+function rightsOf({ pod, peer, tokens }: RightsOf): Right[] {
   const namespace = pod.metadata.namespace ?? '';
   const ofPods = [
     ...['create', 'delete', 'list', 'watch'].map((verb) => ({ verb, resource: 'pods' })),
@@ -32,7 +34,7 @@ function rightsOf(pod: Pod, peer: Peer): Right[] {
   const token = { verb: 'create', resource: 'serviceaccounts/token', namespace, name: pod.spec.serviceAccountName ?? 'default' };
   return [
     ...ofPods,
-    ...(projectedTokens(pod).length > 0 ? [token] : []),
+    ...(tokens.length > 0 ? [token] : []),
     { verb: 'get', resource: 'secrets', namespace: peer.tenantNamespace, name: peer.kubeconfigSecret },
   ];
 }
@@ -41,8 +43,8 @@ function rightsOf(pod: Pod, peer: Peer): Right[] {
  * What the user may not do at home and a migration needs, so that it is told before anything is touched. Best effort: a
  * server that does not answer such questions lets the migration find out by itself.
  */
-export async function missingRights(connection: KubeConnection, pod: Pod, peer: Peer, signal: AbortSignal): Promise<Finding[]> {
-  const rights = rightsOf(pod, peer);
+export async function missingRights(connection: KubeConnection, plan: RightsOf, signal: AbortSignal): Promise<Finding[]> {
+  const rights = rightsOf(plan);
   const allowed = await Promise.all(rights.map(async (right) => isAllowed(connection, right, signal)));
   return rights
     .filter((_right, index) => !allowed[index])

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { MigrationEvent } from '../../src/migration/contract.ts';
-import { migrate } from '../../src/migration/engine.ts';
+import { begin, carryOut, migrate, plan } from '../../src/migration/engine.ts';
+import type { UnblockedPlan } from '../../src/migration/plan.ts';
+import { StepRunner } from '../../src/migration/step-runner.ts';
+import { makePlan, requireUnblocked } from '../../src/migration/steps/plan.ts';
+import { TimelineRecorder } from '../../src/migration/timeline.ts';
+import type { Inspection } from '../../src/protocol/agent-calls.ts';
 import { startClusters, type Clusters } from './clusters.ts';
 
 let clusters: Clusters;
@@ -61,6 +66,37 @@ test('a pod is moved', async () => {
     `PATCH ${shadowPods}/web-0`,
     `PATCH ${secrets}/web-0-token`,
     `PATCH ${shadowPods}/web-0`,
+  ]);
+});
+
+test('a plan is plain JSON, and moves a pod after a way through text', async () => {
+  const { connection } = clusters.request;
+  const made = requireUnblocked(await makePlan(clusters.request, 'cafe0000', never));
+  const read = JSON.parse(JSON.stringify(made)) as UnblockedPlan;
+  expect(read).toEqual(made);
+  const timeline = new TimelineRecorder(onEvent);
+  const report = await carryOut(read, begin(read, connection), {
+    runner: new StepRunner(onEvent, timeline, never),
+    timeline,
+    onEvent,
+    signal: never,
+  });
+  expect(report).toMatchObject({ pod: 'web-0', to: 'away', node: 'away-1', notes: [] });
+  expect(clusters.home.objects.get(`${pods}/web-0`)).toMatchObject({ spec: { nodeName: 'away' }, status: { phase: 'Running' } });
+});
+
+test('what a plan says that it carries is what the agents are told to', async () => {
+  const told: unknown[] = [];
+  const { source, target } = clusters.calls;
+  const [inspect, wait] = [source['source.inspect'], target['target.await']];
+  source['source.inspect'] = async (params) => (told.push(params), (await inspect?.(params)) as Inspection);
+  target['target.await'] = async (params) => (told.push(params), (await wait?.(params)) ?? null);
+  const { carries } = await plan(clusters.request, never);
+  await migrate(clusters.request, onEvent, never);
+  expect(carries.filter((one) => one.startsWith('emptyDir'))).toEqual(['emptyDir data']);
+  expect(told).toEqual([
+    expect.objectContaining({ volumes: ['data'], projected: ['token'] }),
+    expect.objectContaining({ containers: ['main'], initContainers: [] }),
   ]);
 });
 

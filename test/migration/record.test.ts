@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest';
 import type { Pod } from '../../src/kube/types.ts';
-import type { Peer } from '../../src/liqo/peer.ts';
 import { sourceHelper } from '../../src/migration/helpers/pods.ts';
 import { checkedRecord, recordOf } from '../../src/migration/record.ts';
-import type { Move } from '../../src/migration/underway.ts';
+import { moveOf } from './move.ts';
 
 const pod: Pod = { metadata: { name: 'web-0', namespace: 'demo', uid: 'u', labels: { 10: 'ten', 9: 'nine' } }, spec: { containers: [] } };
-const move: Move = { id: 'm', pod, sourceNode: 'home-1', peer: { virtualNode: 'away' } as Peer, twinNamespace: 'demo' };
-const mark = sourceHelper(move, 'agent:1').metadata.annotations?.['kubectl-migrate/record'];
+const move = moveOf(pod);
+const mark = sourceHelper(move).metadata.annotations?.['kubectl-migrate/record'];
 
 test('the record that a node gives back is the one that it was given', () => {
   const carried: unknown = JSON.parse(JSON.stringify(recordOf(move)));

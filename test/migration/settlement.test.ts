@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Peer } from '../../src/liqo/peer.ts';
 import { AgentSession } from '../../src/migration/helpers/session.ts';
 import { MadeObjects } from '../../src/migration/made.ts';
 import { inDoubt, settleBoth, type Settled } from '../../src/migration/settlement.ts';
 import type { Underway } from '../../src/migration/underway.ts';
 import type { Role } from '../../src/protocol/agent-calls.ts';
 import type { SourceFact, TargetFact } from '../../src/protocol/settle.ts';
+import { moveOf } from './move.ts';
 import { startAgents, type Agents, type TestAgent } from './agents.ts';
 
 const pod = { metadata: { name: 'web-0', namespace: 'demo', uid: 'u' }, spec: { containers: [] } };
@@ -18,8 +18,7 @@ beforeEach(async () => {
   agents = await startAgents();
   asked = [];
   underway = {
-    move: { id: 'm', pod, sourceNode: 'home-1', peer: { virtualNode: 'away' } as Peer, twinNamespace: 'demo' },
-    agentImage: 'agent:1',
+    move: moveOf(pod),
     home: agents.connection,
     made: new MadeObjects('m'),
     remote: undefined,

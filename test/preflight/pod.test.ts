@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../src/kube/types.ts';
-import { assessPod } from '../../src/preflight/pod.ts';
+import { podFindings } from '../../src/preflight/pod.ts';
+import { carriedText, partsOf } from '../../src/preflight/carried.ts';
 import { blockersAmong, findingText, type Finding } from '../../src/preflight/finding.ts';
 import { nodeDifferences } from '../../src/preflight/nodes.ts';
 
@@ -17,26 +18,24 @@ function texts(findings: readonly Finding[]): string {
 }
 
 function blockers(odd: Pod): string {
-  return texts(blockersAmong(assessPod(odd).findings));
+  return texts(blockersAmong(podFindings(odd)));
 }
 
 function losses(odd: Pod): Finding[] {
-  return assessPod(odd).findings.filter(({ effect }) => effect !== 'blocks');
+  return podFindings(odd).filter(({ effect }) => effect !== 'blocks');
 }
 
 test('an ordinary pod has nothing in the way, and hears what is carried and lost', () => {
-  const assessment = assessPod(
-    pod({
-      volumes: [
-        { name: 'data', emptyDir: {} },
-        { name: 'fast', emptyDir: { medium: 'Memory' } },
-        { name: 'c', configMap: { name: 'c' } },
-      ],
-    }),
-  );
-  expect(blockersAmong(assessment.findings)).toEqual([]);
-  expect(assessment.carries).toEqual(expect.arrayContaining(['emptyDir data', 'emptyDir fast (in memory)']));
-  expect(texts(assessment.findings)).toContain('reset [KM-CONNECTIONS]');
+  const ordinary = pod({
+    volumes: [
+      { name: 'data', emptyDir: {} },
+      { name: 'fast', emptyDir: { medium: 'Memory' } },
+      { name: 'c', configMap: { name: 'c' } },
+    ],
+  });
+  expect(blockers(ordinary)).toEqual('');
+  expect(partsOf(ordinary).carries.map(carriedText)).toEqual(expect.arrayContaining(['emptyDir data', 'emptyDir fast (in memory)']));
+  expect(texts(losses(ordinary))).toContain('reset [KM-CONNECTIONS]');
 });
 
 describe('what is not carried is in the way, with its reason', () => {
@@ -174,7 +173,7 @@ describe('what comes over as it is needs no word', () => {
     test(what, () => {
       const odd = pod(spec);
       const statuses = odd.spec.containers.map(({ name }) => ({ name, state: { running: {} } }));
-      expect(assessPod({ ...odd, status: { phase: 'Running', containerStatuses: statuses } }).findings).toEqual(usual);
+      expect(podFindings({ ...odd, status: { phase: 'Running', containerStatuses: statuses } })).toEqual(usual);
     });
   }
 });

@@ -3,12 +3,12 @@ import type { KubeObject, Pod } from '../../kube/types.ts';
 import { remoteClusterLabel, schedulingLabel } from '../../liqo/names.ts';
 import { whyNotReady, type Node } from '../../liqo/virtual-nodes.ts';
 import { blockersAmong } from '../../preflight/finding.ts';
-import { assessPod } from '../../preflight/pod.ts';
+import { podFindings } from '../../preflight/pod.ts';
 
 /** `home-1, 2/2 ready`, and why it cannot be moved if its object tells that already. */
 export function aboutPod(pod: Pod): string {
   const ready = (pod.status?.containerStatuses ?? []).filter((status) => status.ready).length;
-  const [block, ...more] = blockersAmong(assessPod(pod).findings);
+  const [block, ...more] = blockersAmong(podFindings(pod));
   return [
     `${pod.spec.nodeName ?? 'on no node'}, ${ready}/${pod.spec.containers.length} ready`,
     block && `cannot move: ${block.text}${more.length > 0 ? `, and ${more.length} more` : ''}`,

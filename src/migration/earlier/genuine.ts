@@ -4,7 +4,7 @@ import { podsIn } from '../../kube/paths.ts';
 import type { Pod } from '../../kube/types.ts';
 import type { Peer } from '../../liqo/peer.ts';
 import { agentContainer, roleLabel, sourceHelper, targetHelper } from '../helpers/pods.ts';
-import type { Move } from '../underway.ts';
+import type { Move } from '../plan.ts';
 
 /**
  * Anybody who may make pods in a namespace can make some with our labels and annotations, and have them say what they like. A helper
@@ -30,8 +30,12 @@ export async function genuineOnly(
     sourceNode: '',
     peer: { virtualNode: '', clusterId: '', offloadingPatch: {} } as Peer,
     twinNamespace: namespace,
+    agentImage,
+    carries: [],
+    reflected: [],
+    tokens: [],
   };
-  const made = { source: sourceHelper(move, agentImage), target: targetHelper(move, agentImage, new Map()) };
+  const made = { source: sourceHelper(move), target: targetHelper(move, new Map()) };
   const asAdmitted = async (wanted: Pod): Promise<Pod> => {
     const { nodeName: _nowhere, ...spec } = wanted.spec;
     const draft: Pod = { ...wanted, spec };

@@ -8,6 +8,7 @@ import { migrationLabel, movedPodUidAnnotation, nodeNameLabel, recordAnnotation 
 import { shadowPodsIn } from '../../liqo/paths.ts';
 import { findPeer } from '../../liqo/peer.ts';
 import { twinNamespace } from '../../liqo/twin-namespace.ts';
+import { partsOf } from '../../preflight/carried.ts';
 import type { Role } from '../../protocol/agent-calls.ts';
 import type { MigrationRequest } from '../contract.ts';
 import { roleLabel, withMovedContainers } from '../helpers/pods.ts';
@@ -73,7 +74,7 @@ async function settleEarlier(
   say(`finishing migration ${earlier.id}`);
   if (!underway.remote) throw new Error('the peer cannot be reached');
   const pod = await podAsItWas(underway, earlier);
-  return { underway: { ...underway, move: { ...underway.move, pod } }, remote: underway.remote };
+  return { underway: { ...underway, move: { ...underway.move, pod, ...partsOf(pod) } }, remote: underway.remote };
 }
 
 /** All that is known of it, and a conversation with each agent that is alive; nobody else may speak to those from then on. */
@@ -107,8 +108,15 @@ async function assemble(
   };
   const underway = {
     isReplaced,
-    move: { id: earlier.id, pod, sourceNode: source?.spec.nodeName ?? current?.spec.nodeName ?? '', peer, twinNamespace: twin },
-    agentImage,
+    move: {
+      id: earlier.id,
+      pod,
+      ...partsOf(pod),
+      sourceNode: source?.spec.nodeName ?? current?.spec.nodeName ?? '',
+      peer,
+      twinNamespace: twin,
+      agentImage,
+    },
     home,
     made,
     remote: undefined as KubeConnection | undefined,

@@ -8,11 +8,9 @@ import { originLabel } from '../../liqo/names.ts';
 import { shadowPodsIn } from '../../liqo/paths.ts';
 import { targetFacts, type TargetFact } from '../../protocol/settle.ts';
 import { MadeObjects } from '../made.ts';
-import type { Underway } from '../underway.ts';
+import type { Move } from '../plan.ts';
 import { agentContainer, oneShotHelper } from './pods.ts';
 import { helperGraceSeconds } from './start.ts';
-
-type OnNode = Pick<Underway, 'move' | 'agentImage'>;
 
 /**
  * Removes what a target agent that died left on its node.
@@ -20,11 +18,11 @@ type OnNode = Pick<Underway, 'move' | 'agentImage'>;
  * @param outcome `moved` when the pod runs there, all of it; `given-up` when its ShadowPod is gone
  * @throws Error when the node still has a pod that did not move
  */
-export async function cleanTargetNode(remote: KubeConnection, on: OnNode, node: string, outcome: 'moved' | 'given-up'): Promise<void> {
-  const { id, twinNamespace, pod } = on.move;
+export async function cleanTargetNode(remote: KubeConnection, move: Move, node: string, outcome: 'moved' | 'given-up'): Promise<void> {
+  const { id, twinNamespace, pod } = move;
   await runOnce(
     remote,
-    on,
+    move,
     node,
     ['node-cleanup', id, twinNamespace, pod.metadata.name, outcome, String(deadlineFactor())],
     'clear away what is left',
@@ -35,8 +33,8 @@ export async function cleanTargetNode(remote: KubeConnection, on: OnNode, node: 
  * How a migration stands on the peer's node whose agent has died: what its keepers have decided. `silent` when that node knows nothing of
  * it any more.
  */
-export async function factOnTargetNode(remote: KubeConnection, on: OnNode, node: string): Promise<TargetFact> {
-  const pod = await runOnce(remote, on, node, ['node-fact', on.move.id, String(deadlineFactor())], 'tell how it stands');
+export async function factOnTargetNode(remote: KubeConnection, move: Move, node: string): Promise<TargetFact> {
+  const pod = await runOnce(remote, move, node, ['node-fact', move.id, String(deadlineFactor())], 'tell how it stands');
   return readFact(pod.status?.containerStatuses?.find(({ name }) => name === agentContainer)?.state?.terminated?.message);
 }
 
@@ -54,14 +52,8 @@ export function readFact(told: string | undefined): TargetFact {
  * The way to that very node is a ShadowPod made by hand: Liqo does not hand on a pod's wishes for a place. It has to do without
  * exec, which Liqo's credential allows by POST alone, and WebSockets begin with GET.
  */
-async function runOnce(
-  remote: KubeConnection,
-  { move, agentImage }: OnNode,
-  node: string,
-  args: readonly string[],
-  purpose: string,
-): Promise<Pod> {
-  const { metadata, spec } = oneShotHelper(move, agentImage, node, args);
+async function runOnce(remote: KubeConnection, move: Move, node: string, args: readonly string[], purpose: string): Promise<Pod> {
+  const { metadata, spec } = oneShotHelper(move, node, args);
   const name = `${metadata.name}-${randomBytes(2).toString('hex')}`;
   const shadow = {
     apiVersion: 'offloading.liqo.io/v1beta1',

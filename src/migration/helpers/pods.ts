@@ -11,7 +11,7 @@ import {
   recordAnnotation,
 } from '../../liqo/names.ts';
 import { deadlineFactor, scaled } from '../../deadlines.ts';
-import type { Move } from '../underway.ts';
+import type { Move } from '../plan.ts';
 import { helperPlacement } from './placement.ts';
 import { imageAtPeer, type Pins } from './images.ts';
 
@@ -36,8 +36,8 @@ export const roleLabel = 'kubectl-migrate/role';
  * It carries the mark of the pod's object: who finishes the migration in our place gets that object from the node, and must
  * know that it is the one that the API server gave us.
  */
-export function sourceHelper(move: Move, image: string, role: 'source' | 'rescue' = 'source'): Pod {
-  const pod = helper(move, image, role, { nodeName: move.sourceNode, hostPID: true, tolerations: [{ operator: 'Exists' }] });
+export function sourceHelper(move: Move, role: 'source' | 'rescue' = 'source'): Pod {
+  const pod = helper(move, role, { nodeName: move.sourceNode, hostPID: true, tolerations: [{ operator: 'Exists' }] });
   pod.metadata.annotations = { ...pod.metadata.annotations, [recordAnnotation]: markOf(move.pod) };
   return pod;
 }
@@ -67,8 +67,8 @@ export function withMovedContainers(pod: Pod, helper: Pod): Pod {
 }
 
 /** Does one thing on a certain node of the peer, and ends by itself. @param args of the agent's program */
-export function oneShotHelper(move: Move, image: string, node: string, args: readonly string[]): Pod {
-  const pod = helper(move, image, 'rescue', { nodeName: node, tolerations: [{ operator: 'Exists' }] });
+export function oneShotHelper(move: Move, node: string, args: readonly string[]): Pod {
+  const pod = helper(move, 'rescue', { nodeName: node, tolerations: [{ operator: 'Exists' }] });
   return { ...pod, spec: { ...pod.spec, containers: pod.spec.containers.map((container) => ({ ...container, args: [...args] })) } };
 }
 
@@ -80,7 +80,7 @@ export function oneShotHelper(move: Move, image: string, node: string, args: rea
  * No init container: the kubelet notices the end of one only once a second (PLEG), and starts the containers of a pod in
  * a row. It starts none before the hook of the one before has ended, so the program is there when the first image needs it.
  */
-export function targetHelper(move: Move, image: string, pins: Pins): Pod {
+export function targetHelper(move: Move, pins: Pins): Pod {
   const { spec } = move.pod;
   const images = new Map(
     [...spec.containers, ...(spec.initContainers ?? [])].map((container) => [imageAtPeer(container, pins), container]),
@@ -96,7 +96,7 @@ export function targetHelper(move: Move, image: string, pins: Pins): Pod {
     securityContext: { runAsUser: 0, runAsNonRoot: false },
   }));
   const placement = helperPlacement(move.pod, move.peer);
-  const pod = helper(move, image, 'target', {
+  const pod = helper(move, 'target', {
     nodeName: move.peer.virtualNode,
     ...placement.spec,
     ...(spec.imagePullSecrets ? { imagePullSecrets: spec.imagePullSecrets } : {}),
@@ -112,7 +112,7 @@ export function targetHelper(move: Move, image: string, pins: Pins): Pod {
   return pod;
 }
 
-function helper({ id, pod }: Move, image: string, role: 'source' | 'target' | 'rescue', spec: Partial<Pod['spec']>): Pod {
+function helper({ id, pod, agentImage }: Move, role: 'source' | 'target' | 'rescue', spec: Partial<Pod['spec']>): Pod {
   const { name, namespace, uid } = pod.metadata;
   return {
     apiVersion: 'v1',
@@ -132,7 +132,7 @@ function helper({ id, pod }: Move, image: string, role: 'source' | 'target' | 'r
       containers: [
         {
           name: agentContainer,
-          image,
+          image: agentImage,
           imagePullPolicy: 'IfNotPresent',
           args: ['serve', role === 'target' ? 'target' : 'source', id, String(deadlineFactor())],
           securityContext: { privileged: true },

@@ -10,10 +10,10 @@ import { startHelper } from './start.ts';
  * @throws MigrateError when it does not start there
  */
 export async function replaceSource(underway: Underway): Promise<AgentSession> {
-  const { home, move, agentImage } = underway;
+  const { home, move } = underway;
   underway.source?.close();
   underway.source = undefined;
-  const pod = sourceHelper(move, agentImage, 'rescue');
+  const pod = sourceHelper(move, 'rescue');
   pod.metadata.name = `${pod.metadata.name}-${randomBytes(2).toString('hex')}`;
   const signal = new AbortController().signal;
   const running = await startHelper(underway, pod, signal);

@@ -19,10 +19,10 @@ export async function startTargetHelper(
   say: (message: string) => void,
   signal: AbortSignal,
 ): Promise<{ pod: Pod; pins: Pins }> {
-  const { home, move, made, agentImage } = underway;
+  const { home, move, made } = underway;
   let pins: Pins = new Map<string, string>();
   for (let attempt = 1; ; attempt++) {
-    const wanted = targetHelper(move, agentImage, pins);
+    const wanted = targetHelper(move, pins);
     if (attempt > 1) wanted.metadata.name = `${wanted.metadata.name}-${attempt}`;
     const path = `${podsIn(move.pod.metadata.namespace ?? '')}/${wanted.metadata.name}`;
     const started = await startHelper(underway, wanted, signal).catch((error: unknown) => error as Error);

@@ -41,7 +41,7 @@ async function cleanNode(underway: Underway, remote: KubeConnection, role: Role)
       if (error instanceof StillRefused) throw error;
       if (role === 'source') return await cleanByAgent(await successor(underway));
       if (targetNode === undefined) throw error;
-      return await cleanTargetNode(remote, underway, targetNode, 'moved');
+      return await cleanTargetNode(remote, underway.move, targetNode, 'moved');
     });
     return [];
   } catch (error) {
@@ -54,7 +54,7 @@ async function cleanNode(underway: Underway, remote: KubeConnection, role: Role)
 /** It has to be told whose the pod is: an agent without the claim takes neither that nor the fence away. */
 async function successor(underway: Underway): Promise<AgentSession> {
   const session = await replaceSource(underway);
-  await session.call('source.takeover', { ...podOnNode(underway.move.pod), targetNeverRan: false }, 130_000);
+  await session.call('source.takeover', { ...podOnNode(underway.move), targetNeverRan: false }, 130_000);
   return session;
 }
 

@@ -15,7 +15,7 @@ import { refusal } from '../../preflight/refusal.ts';
 import { helperLimitFindings, roomFindings } from '../../preflight/room.ts';
 import { targetRuntimeFindings } from '../../preflight/runtime.ts';
 import type { Inspection, NodeFacts } from '../../protocol/agent-calls.ts';
-import type { Plan } from '../plan.ts';
+import type { UnblockedPlan } from '../plan.ts';
 
 /**
  * Compares what both agents have found with each other and with the pod.
@@ -25,7 +25,7 @@ import type { Plan } from '../plan.ts';
  */
 export async function requireFit(
   home: KubeConnection,
-  plan: Plan,
+  plan: UnblockedPlan,
   remote: KubeConnection,
   { inspection, helper }: { readonly inspection: Inspection; readonly helper: Pod },
   there: { readonly facts: NodeFacts; readonly helper: Pod },
@@ -65,6 +65,6 @@ export async function requireFit(
         ]),
   ];
   const blockers = blockersAmong(all);
-  if (blockers.length > 0) throw refusal(`pod ${plan.report.namespace}/${plan.report.pod}`, blockers);
+  if (blockers.length > 0) throw refusal(`pod ${pod.metadata.namespace}/${pod.metadata.name}`, blockers);
   return all;
 }

@@ -10,7 +10,7 @@ import { AgentSession } from '../helpers/session.ts';
 import { startHelper } from '../helpers/start.ts';
 import { startTargetHelper } from '../helpers/start-target.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
-import type { Plan } from '../plan.ts';
+import type { UnblockedPlan } from '../plan.ts';
 import { podOnNode } from '../pod-on-node.ts';
 import type { Prepared } from '../prepared.ts';
 import { together } from '../together.ts';
@@ -25,14 +25,14 @@ import { requireFit } from './fit.ts';
  * @throws MigrateError (refused) when they find what makes a checkpoint or a restore impossible
  */
 export async function prepare(
-  plan: Plan & { readonly id: string },
+  plan: UnblockedPlan,
   underway: Underway,
   say: (message: string) => void,
   onEvent: OnEvent,
   signal: AbortSignal,
 ): Promise<Prepared> {
   const { home } = underway;
-  const pod = podOnNode(plan.pod);
+  const pod = podOnNode(plan);
   const attend = async (helper: Pod, role: Role, stop: AbortSignal): Promise<AgentSession> => {
     const session = await AgentSession.open(home, helper, { role, migration: plan.id }, stop);
     underway[role] = session;
@@ -45,7 +45,7 @@ export async function prepare(
   const [{ source, inspection }, { target, targetPod, pins }] = await together(
     signal,
     async (stop) => {
-      const source = await attend(await startHelper(underway, sourceHelper(underway.move, underway.agentImage), stop), 'source', stop);
+      const source = await attend(await startHelper(underway, sourceHelper(plan), stop), 'source', stop);
       underway.touched.source = true;
       const inspection = checkedInspection(await source.call('source.inspect', { ...pod, to: plan.peer.virtualNode }, 60_000));
       return { source, inspection };
@@ -60,17 +60,28 @@ export async function prepare(
   const remote = (await reachDirectly(home, plan.peer, signal)) ?? (await reachThrough(home, plan.peer, source.pod, signal));
   underway.remote = remote;
   const twin = await remote.get<Pod>(`${podsIn(plan.twinNamespace)}/${targetPod.metadata.name}`, signal);
-  if (twin.spec.nodeName === undefined)
-    throw new MigrateError('failed', `helper pod ${targetPod.metadata.name} runs on no node of the peer`);
-  underway.targetNode = twin.spec.nodeName;
+  const targetNode = twin.spec.nodeName;
+  if (targetNode === undefined) throw new MigrateError('failed', `helper pod ${targetPod.metadata.name} runs on no node of the peer`);
+  underway.targetNode = targetNode;
   underway.touched.target = true;
   const there = checkedFacts((await target.call('target.inspect', null, 60_000)).facts);
   const told = await requireFit(home, plan, remote, { inspection, helper: targetPod }, { facts: there, helper: twin }, signal);
-  requireWithinBudget(plan.pod, plan.report.budget, inspection);
+  requireWithinBudget(plan.pod, plan.budget, inspection);
 
   say('joining the agents');
   const key = randomBytes(32).toString('base64');
   const { port } = await target.call('target.listen', { key, containers: pod.containers.map(({ name }) => name) }, 10_000);
   await source.call('source.connect', { host: targetPod.status?.podIP ?? '', port, key }, 20_000);
-  return { plan, underway, home, remote, source, target, targetTwin: twin, pins, inspection: { ...inspection, findings: told } };
+  return {
+    plan,
+    underway,
+    home,
+    remote,
+    source,
+    target,
+    targetNode,
+    targetTwin: twin,
+    pins,
+    inspection: { ...inspection, findings: told },
+  };
 }

@@ -3,17 +3,15 @@ import type { Container, Pod } from '../../../src/kube/types.ts';
 import type { Peer } from '../../../src/liqo/peer.ts';
 import { isGenuine } from '../../../src/migration/earlier/genuine.ts';
 import { sourceHelper, targetHelper } from '../../../src/migration/helpers/pods.ts';
+import { moveOf } from '../move.ts';
 
-const move = {
-  id: 'm',
-  pod: { metadata: { name: 'p', namespace: 'demo', uid: 'u' }, spec: { containers: [{ name: 'main', image: 'web:1' }] } },
-  sourceNode: 'home-1',
-  peer: { virtualNode: 'away', offloadingPatch: {} } as Peer,
-  twinNamespace: 'demo',
-};
-const source = sourceHelper(move, 'agent:1');
-const target = targetHelper(move, 'agent:1', new Map());
-const expected = sourceHelper({ ...move, id: 'dry-run', pod: { metadata: { name: 'dry-run' }, spec: { containers: [] } } }, 'agent:1');
+const move = moveOf(
+  { metadata: { name: 'p', namespace: 'demo', uid: 'u' }, spec: { containers: [{ name: 'main', image: 'web:1' }] } },
+  { peer: { virtualNode: 'away', offloadingPatch: {} } as Peer },
+);
+const source = sourceHelper(move);
+const target = targetHelper(move, new Map());
+const expected = sourceHelper({ ...move, id: 'dry-run', pod: { metadata: { name: 'dry-run' }, spec: { containers: [] } } });
 
 const withAgent = (pod: Pod, change: Partial<Container>): Pod => ({
   ...pod,
@@ -22,7 +20,7 @@ const withAgent = (pod: Pod, change: Partial<Container>): Pod => ({
 
 test('what we make is ours, whoever it is for, and with what admission gives every pod', () => {
   expect(isGenuine(source, expected)).toBe(true);
-  expect(isGenuine(target, targetHelper({ ...move, id: 'dry-run' }, 'agent:1', new Map()))).toBe(true);
+  expect(isGenuine(target, targetHelper({ ...move, id: 'dry-run' }, new Map()))).toBe(true);
   const token = { name: 'kube-api-access-x', mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' };
   expect(isGenuine(withAgent(source, { volumeMounts: [...(source.spec.containers[0]?.volumeMounts ?? []), token] }), expected)).toBe(true);
   const sidecar = { ...source, spec: { ...source.spec, containers: [...source.spec.containers, { name: 'mesh', image: 'mesh:1' }] } };

@@ -3,11 +3,12 @@ import type { Pod } from '../../../src/kube/types.ts';
 import { forgeShadowPod } from '../../../src/liqo/forge-shadow-pod.ts';
 import { targetHelper } from '../../../src/migration/helpers/pods.ts';
 import { peerOf } from '../../liqo/peer.ts';
+import { moveOf } from '../move.ts';
 
 /** What the virtual kubelet makes at the peer of the pod, and of the helper that is to find it a node. */
 function atPeer(pod: Pod): { moved: Pod['spec']; helper: Pod['spec'] } {
   const peer = peerOf({ offloadingPatch: { tolerations: [{ key: 'patched', operator: 'Exists' }], nodeSelector: { zone: 'a' } } });
-  const helper = targetHelper({ id: '0000', pod, sourceNode: 'home-1', peer, twinNamespace: 'demo' }, 'agent:1', new Map());
+  const helper = targetHelper(moveOf(pod, { peer }), new Map());
   return { moved: forgeShadowPod(pod, peer, 'demo').spec.pod, helper: forgeShadowPod(helper, peer, 'demo').spec.pod };
 }
 

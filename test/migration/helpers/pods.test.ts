@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Pod } from '../../../src/kube/types.ts';
-import type { Peer } from '../../../src/liqo/peer.ts';
 import { sourceHelper, withMovedContainers } from '../../../src/migration/helpers/pods.ts';
+import { moveOf } from '../move.ts';
 
 const podWith = (ids: Readonly<Record<string, string>>): Pod => ({
   metadata: { name: 'p', namespace: 'demo', uid: 'u' },
@@ -9,16 +9,7 @@ const podWith = (ids: Readonly<Record<string, string>>): Pod => ({
   status: { containerStatuses: Object.entries(ids).map(([name, containerID]) => ({ name, containerID })) },
 });
 
-const helper = sourceHelper(
-  {
-    id: 'm',
-    pod: podWith({ a: 'containerd://1', b: 'containerd://2' }),
-    sourceNode: 'home-1',
-    peer: {} as Peer,
-    twinNamespace: 'demo',
-  },
-  'agent:1',
-);
+const helper = sourceHelper(moveOf(podWith({ a: 'containerd://1', b: 'containerd://2' })));
 
 test('a pod whose containers were started afresh since is still asked about by those that were moved', () => {
   const now = podWith({ a: 'containerd://7', b: 'containerd://2' });

@@ -8,7 +8,7 @@ import type { Pod } from '../../../src/kube/types.ts';
 import type { Peer } from '../../../src/liqo/peer.ts';
 import { cutoverTasks, unfinished } from '../../../src/migration/steps/cutover/cutover.ts';
 import { creatorOf, type Seen } from '../../../src/migration/steps/cutover/task.ts';
-import type { Move } from '../../../src/migration/underway.ts';
+import { moveOf } from '../move.ts';
 
 const pod: Pod = {
   metadata: { name: 'web-0', namespace: 'demo', uid: 'old', labels: { app: 'web' } },
@@ -18,7 +18,7 @@ const pod: Pod = {
   },
 };
 const peer = { virtualNode: 'away', clusterId: 'away-id', tenantNamespace: 'liqo-tenant-away', kubeconfigSecret: 'credential' } as Peer;
-const move: Move = { id: 'abcd1234', pod, sourceNode: 'home-1', peer, twinNamespace: 'demo-twin' };
+const move = moveOf(pod, { id: 'abcd1234', peer, twinNamespace: 'demo-twin' });
 const home = { name: 'home' } as KubeConnection;
 
 const running = { phase: 'Running', containerStatuses: [{ name: 'main', state: { running: {} } }] };

@@ -3,7 +3,7 @@ import { secretsIn } from '../../../kube/paths.ts';
 import { retry } from '../../../kube/retry.ts';
 import { tokenSecretName } from '../../../liqo/forge-volumes.ts';
 import { managedByLabel, migrationLabel } from '../../../liqo/names.ts';
-import { projectedTokens, unmarkingPatch } from '../../../liqo/token-secret.ts';
+import { unmarkingPatch } from '../../../liqo/token-secret.ts';
 import { peerCredential, type CutoverTask } from './task.ts';
 
 /** The Secret with the tokens belongs to the moved pod from here on; who looks for what we have left must not find it. */
@@ -17,7 +17,7 @@ export const releaseSecret: CutoverTask = {
   },
   undone: (_move, home) => `its old object is still in cluster ${home.name}`,
   byHand: (move) =>
-    projectedTokens(move.pod).length === 0
+    move.tokens.length === 0
       ? []
       : [
           `kubectl --kubeconfig <(${peerCredential(move)}) -n ${move.twinNamespace} label secret ${tokenSecretName(move.pod.metadata.name)} ${managedByLabel}- ${migrationLabel}-`,

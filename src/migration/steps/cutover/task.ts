@@ -5,10 +5,9 @@ import { retry, type RetryPolicy } from '../../../kube/retry.ts';
 import type { KubeObject, Pod } from '../../../kube/types.ts';
 import { tokenSecretName } from '../../../liqo/forge-volumes.ts';
 import { shadowPodsIn } from '../../../liqo/paths.ts';
-import { projectedTokens } from '../../../liqo/token-secret.ts';
 import type { AgentSession } from '../../helpers/session.ts';
 import type { SavedObject } from '../../saved-object.ts';
-import type { Move } from '../../underway.ts';
+import type { Move } from '../../plan.ts';
 
 /** What the tasks of a cutover see in both clusters before any of them is done. */
 export interface Seen {
@@ -53,14 +52,14 @@ export interface CutoverTask {
 
 /** @throws KubeError */
 export async function look({ move, home, remote, policy }: Pick<Cutover, 'move' | 'home' | 'remote' | 'policy'>): Promise<Seen> {
-  const { pod, twinNamespace } = move;
+  const { pod, twinNamespace, tokens } = move;
   const { name, namespace = '' } = pod.metadata;
   const get = async <T>(at: KubeConnection, path: string): Promise<T | undefined> =>
     retry(async () => at.get<T>(path).catch(unlessNotFound), policy);
   const [current, shadow, secret] = await Promise.all([
     get<Pod>(home, `${podsIn(namespace)}/${name}`),
     get<KubeObject>(remote, `${shadowPodsIn(twinNamespace)}/${name}`),
-    projectedTokens(pod).length === 0 ? undefined : get<KubeObject>(remote, `${secretsIn(twinNamespace)}/${tokenSecretName(name)}`),
+    tokens.length === 0 ? undefined : get<KubeObject>(remote, `${secretsIn(twinNamespace)}/${tokenSecretName(name)}`),
   ]);
   return { current, shadow, secret };
 }
