@@ -1,22 +1,20 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { KubeConnection } from '../kube/connection.ts';
 import { isAlreadyExists, isNotFound, KubeError, serverWords } from '../kube/errors.ts';
-import { podsIn, secretsIn } from '../kube/paths.ts';
-import type { KubeObject } from '../kube/types.ts';
 import { forgeShadowPod } from '../liqo/forge-shadow-pod.ts';
-import { homePod } from '../liqo/home-pod.ts';
 import { missingReferences } from '../liqo/missing-references.ts';
 import { shadowPodsIn } from '../liqo/paths.ts';
-import { standbyShadowPod } from '../liqo/standby.ts';
-import { tokenPath, tokenRequest, tokenSecret } from '../liqo/token-secret.ts';
 import { finding, type Finding } from '../preflight/finding.ts';
-import type { MigrationRequest, PlanReport } from './contract.ts';
-import { sourceHelper, targetHelper } from './helpers/pods.ts';
-import type { Pins } from './helpers/images.ts';
-import { reachDirectly } from './peer-connection.ts';
 import { lacking } from '../preflight/references.ts';
-import { isAllowed } from '../preflight/rights.ts';
+import { isAllowed, type Right } from '../preflight/rights.ts';
+import type { MigrationRequest, PlanReport } from './contract.ts';
+import { targetHelper } from './helpers/pods.ts';
+import { reachDirectly } from './peer-connection.ts';
 import { planReport, type Plan } from './plan.ts';
+import { rightsAtPeer } from './rights.ts';
+import { writesOf } from './steps.ts';
 import { makePlan } from './steps/plan.ts';
+import { creation, objectPath, rightOf, type Write } from './write.ts';
 
 /** A plan of which the API servers have judged every write; what they refuse is among its `findings`. */
 export interface DryRun extends PlanReport {
@@ -26,9 +24,6 @@ export interface DryRun extends PlanReport {
 
 /** In the place of a migration's own id. */
 const id = 'dry-run';
-const asDryRun = { dryRun: 'All' } as const;
-/** Which images have another meaning at the peer shows only when they are pulled. */
-const noPins: Pins = new Map<string, string>();
 
 /**
  * Makes the plan, and then sends every request of a migration that changes something with `dryRun=All`: admission,
@@ -39,14 +34,16 @@ const noPins: Pins = new Map<string, string>();
  * @throws as `makePlan`, and KubeError when the home cluster cannot be reached
  */
 export async function dryRun(request: MigrationRequest, signal: AbortSignal): Promise<DryRun> {
+  const { connection: home } = request;
   const plan = await makePlan(request, id, signal);
   const attempts = new DryRunAttempts(signal);
-  await tryHome(attempts, request.connection, plan);
+  await attempts.tryAll(
+    home,
+    writesOf(plan).filter(({ at }) => at === 'home'),
+  );
   const { peer } = plan;
-  const secret = `${peer.tenantNamespace}/${peer.kubeconfigSecret}`;
-  const reached = await attempts.attempt(request.connection, 'read', 'secret', secret, async () => ({
-    remote: await reachDirectly(request.connection, peer, signal),
-  }));
+  const secret = { verb: 'read', kind: 'secret', namespace: peer.tenantNamespace, name: peer.kubeconfigSecret };
+  const reached = await attempts.attempt(home, secret, async () => ({ remote: await reachDirectly(home, peer, signal) }));
   if (reached?.remote) await tryPeer(attempts, reached.remote, plan).finally(() => reached.remote?.close());
   else
     attempts.notChecked.push(
@@ -55,49 +52,17 @@ export async function dryRun(request: MigrationRequest, signal: AbortSignal): Pr
   return { ...planReport(plan), findings: [...plan.findings, ...attempts.findings], notChecked: attempts.notChecked };
 }
 
-async function tryHome(attempts: DryRunAttempts, home: KubeConnection, plan: Plan): Promise<void> {
-  const { pod, peer } = plan;
-  const { name, namespace = '' } = pod.metadata;
-  const pods = podsIn(namespace);
-  const move = { ...plan, sourceNode: plan.sourceNode ?? '' };
-  await attempts.create(home, pods, sourceHelper(move));
-  await attempts.create(home, pods, targetHelper(move, noPins));
-  for (const token of plan.tokens) {
-    const account = `${namespace}/${pod.spec.serviceAccountName ?? 'default'}`;
-    await attempts.attempt(home, 'give a token of', 'serviceaccount', account, async () =>
-      home.create(tokenPath(pod), tokenRequest(token), attempts.signal, asDryRun),
-    );
-  }
-  const options = { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid }, dryRun: ['All'] };
-  await attempts.attempt(home, 'delete', 'pod', `${namespace}/${name}`, async () =>
-    home.delete(`${pods}/${name}`, options, attempts.signal),
-  );
-  // The pod is still there, and a server finds that out last of all.
-  await attempts.create(home, pods, homePod(pod, peer), isAlreadyExists);
-}
-
 async function tryPeer(attempts: DryRunAttempts, remote: KubeConnection, plan: Plan): Promise<void> {
-  const { pod, peer, twinNamespace, tokens } = plan;
-  const collection = shadowPodsIn(twinNamespace);
-  const helper = targetHelper({ ...plan, sourceNode: plan.sourceNode ?? '' }, noPins);
-  await attempts.create(remote, collection, forgeShadowPod(helper, peer, twinNamespace));
-  if (tokens.length > 0) {
-    const secrets = secretsIn(twinNamespace);
-    const secret = tokenSecret(plan, Object.fromEntries(tokens.map(({ key }) => [key, ''])), new Date().toISOString());
-    const { name } = secret.metadata;
-    const deletion = async (): Promise<void> => remote.delete(`${secrets}/${name}`, { dryRun: ['All'] }, attempts.signal);
-    await attempts.attempt(remote, 'delete', 'secret', `${twinNamespace}/${name}`, deletion, isNotFound);
-    await attempts.create(remote, secrets, secret, isAlreadyExists);
-  }
-  const twin = {
-    ...helper,
-    metadata: { ...helper.metadata, uid: '00000000-0000-0000-0000-000000000000' },
-    spec: { ...helper.spec, nodeName: '' },
-  };
-  await attempts.create(remote, collection, standbyShadowPod(pod, peer, twinNamespace, twin));
-  await attempts.mayChange(remote, twinNamespace, tokens.length > 0);
+  const { pod, peer, twinNamespace } = plan;
+  const reflected = forgeShadowPod(targetHelper(plan, new Map()), peer, twinNamespace);
+  await attempts.tryAll(remote, [
+    creation('peer', shadowPodsIn(twinNamespace), reflected), // Liqo makes it of the helper at home
+    ...writesOf(plan).filter(({ at }) => at === 'peer'),
+  ]);
+  await attempts.mayChange(remote, rightsAtPeer(plan));
   const { spec } = forgeShadowPod(pod, peer, twinNamespace);
-  const references = await attempts.attempt(remote, 'read', 'references of pod', `${twinNamespace}/${pod.metadata.name}`, async () =>
+  const read = { verb: 'read', kind: 'references of pod', namespace: twinNamespace, name: pod.metadata.name };
+  const references = await attempts.attempt(remote, read, async () =>
     missingReferences(remote, spec.pod, pod.metadata.name, twinNamespace, attempts.signal),
   );
   if (references && references.length > 0) attempts.findings.push(lacking(peer, twinNamespace, references));
@@ -111,30 +76,31 @@ class DryRunAttempts {
   readonly findings: Finding[] = [];
   readonly notChecked: string[] = [];
   readonly signal: AbortSignal;
+  readonly #tried: Right[] = [];
 
   constructor(signal: AbortSignal) {
     this.signal = signal;
   }
 
-  /** @param isFine tells of a refusal that a migration would not meet */
-  async create(connection: KubeConnection, collection: string, object: KubeObject, isFine?: (error: unknown) => boolean): Promise<void> {
-    const { name, namespace } = object.metadata;
-    const kind = object.kind === 'ShadowPod' ? 'ShadowPod' : (object.kind ?? '').toLowerCase();
-    await this.attempt(
-      connection,
-      'create',
-      kind,
-      `${namespace}/${name}`,
-      async () => connection.create(collection, object, this.signal, asDryRun),
-      isFine,
-    );
+  /** Tries those writes to one cluster that make something, or are about what is there now. */
+  async tryAll(connection: KubeConnection, writes: readonly Write[]): Promise<void> {
+    const [made, gone] = [new Set<string>(), new Set<string>()];
+    for (const write of writes) {
+      const path = objectPath(write);
+      if (write.verb === 'patch' || (write.verb === 'delete' && made.has(path))) continue;
+      // The old object is still there, and a server finds that out last of all.
+      const isFine = (error: unknown): boolean =>
+        write.verb === 'create' ? gone.has(path) && isAlreadyExists(error) : write.isOfLeftover === true && isNotFound(error);
+      this.#tried.push(rightOf(write));
+      await this.attempt(connection, deedOf(write), async () => this.#try(connection, write), isFine);
+      (write.verb === 'create' ? made : gone).add(path);
+    }
   }
 
+  /** @param isFine tells of a refusal that a migration would not meet */
   async attempt<T>(
     connection: KubeConnection,
-    verb: string,
-    kind: string,
-    name: string,
+    { verb, kind, namespace, name }: Deed,
     work: () => Promise<T>,
     isFine: (error: unknown) => boolean = () => false,
   ): Promise<T | undefined> {
@@ -145,31 +111,52 @@ class DryRunAttempts {
       if (isFine(error)) return undefined;
       const words = serverWords(error);
       // A webhook that may have effects of its own is never asked without leave to have them.
-      if (/does not support dry run/.test(words))
-        this.notChecked.push(`to ${verb} ${kind} ${name} in cluster ${connection.name}: ${words}`);
+      const what = `${verb} ${kind} ${namespace}/${name}`;
+      if (/does not support dry run/.test(words)) this.notChecked.push(`to ${what} in cluster ${connection.name}: ${words}`);
       else {
-        const text = `cluster ${connection.name} refuses to ${verb} ${kind} ${name}: ${words}`;
-        this.findings.push(finding('KM-SERVER-REFUSES', { kind: 'cluster', name: connection.name }, text, remedyFor(words, name)));
+        const text = `cluster ${connection.name} refuses to ${what}: ${words}`;
+        const remedy = remedyFor(words, namespace);
+        this.findings.push(finding('KM-SERVER-REFUSES', { kind: 'cluster', name: connection.name }, text, remedy));
       }
       return undefined;
     }
   }
 
   /** What is only made on the way cannot be tried before: the ShadowPod is labelled and deleted later on, the tokens' Secret released. */
-  async mayChange(remote: KubeConnection, namespace: string, hasTokens: boolean): Promise<void> {
-    const later = [
-      ...['get', 'patch', 'delete'].map((verb) => ({ verb, group: 'offloading.liqo.io', resource: 'shadowpods' })),
-      ...(hasTokens ? ['get', 'patch'].map((verb) => ({ verb, group: '', resource: 'secrets' })) : []),
-    ];
-    for (const { verb, group, resource } of later) {
-      if (await isAllowed(remote, { verb, group, resource, namespace }, this.signal)) continue;
+  async mayChange(remote: KubeConnection, rights: readonly Right[]): Promise<void> {
+    const later = rights.filter((right) => !this.#tried.some((one) => isDeepStrictEqual(one, right)));
+    for (const right of later) {
+      if (await isAllowed(remote, right, this.signal)) continue;
+      const { verb, resource, namespace = '' } = right;
       const text = `Liqo's user may not ${verb} ${resource} in namespace ${namespace} of cluster ${remote.name}`;
       this.findings.push(finding('KM-RIGHTS', { kind: 'namespace', name: namespace }, text));
     }
   }
+
+  async #try(connection: KubeConnection, { verb, path, body }: Write): Promise<void> {
+    if (verb === 'create') await connection.create(path, body, this.signal, { dryRun: 'All' });
+    else await connection.delete(path, { ...body, dryRun: ['All'] }, this.signal);
+  }
 }
 
-function remedyFor(words: string, name: string): string | undefined {
+/** For messages: `create ShadowPod demo/web-0`. */
+interface Deed {
+  readonly verb: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+const kinds: Readonly<Record<string, string>> = { pods: 'pod', secrets: 'secret', shadowpods: 'ShadowPod' };
+
+function deedOf(write: Write): Deed {
+  const path = objectPath(write);
+  const { verb, resource, namespace = '', name = path.split('/').at(-1) ?? '' } = rightOf({ verb: write.verb, path });
+  if (resource === 'serviceaccounts/token') return { verb: 'give a token of', kind: 'serviceaccount', namespace, name };
+  return { verb, kind: kinds[resource] ?? resource, namespace, name };
+}
+
+function remedyFor(words: string, namespace: string): string | undefined {
   if (!words.includes('violates PodSecurity')) return undefined;
-  return `the helper pods must be privileged: kubectl label namespace ${name.split('/')[0]} pod-security.kubernetes.io/enforce=privileged --overwrite`;
+  return `the helper pods must be privileged: kubectl label namespace ${namespace} pod-security.kubernetes.io/enforce=privileged --overwrite`;
 }

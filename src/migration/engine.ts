@@ -13,7 +13,9 @@ import { rollBack } from './roll-back.ts';
 import { StepRunner } from './step-runner.ts';
 import { cleanup } from './steps/cleanup.ts';
 import { cutover } from './steps/cutover/cutover.ts';
-import { startFrozenPart } from './steps/frozen-part.ts';
+import { checkpoint } from './steps/checkpoint.ts';
+import { commit } from './steps/commit.ts';
+import { restore } from './steps/restore.ts';
 import { makePlan, requireUnblocked } from './steps/plan.ts';
 import { precopy } from './steps/precopy.ts';
 import { prepare } from './steps/prepare.ts';
@@ -30,12 +32,10 @@ export async function plan(request: MigrationRequest, signal: AbortSignal): Prom
   return planReport(await makePlan(request, newId(), signal));
 }
 
-/** A command that moves a pod: what it tells, and what may stop it. */
+/** What a command that moves a pod tells of. */
 export interface Command {
   readonly runner: StepRunner;
   readonly timeline: TimelineRecorder;
-  readonly onEvent: OnEvent;
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -60,7 +60,7 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
     });
     if ('inherited' in planned) return await finish(planned.inherited, request, runner, timeline);
     underway = begin(planned, connection);
-    return await carryOut(planned, underway, { runner, timeline, onEvent, signal });
+    return await carryOut(planned, underway, { runner, timeline });
   } catch (error) {
     throw await settled(afterSleep(error as Error, suspension), underway, onEvent);
   } finally {
@@ -69,29 +69,21 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
 }
 
 /** Does what the plan says, from top to bottom. What it has done when it throws is to be rolled back, unless that is `in-doubt`. */
-export async function carryOut(
-  planned: UnblockedPlan,
-  begun: Underway,
-  { runner, timeline, onEvent, signal }: Command,
-): Promise<MigrationReport> {
-  const ready = await runner.step('prepare', async ({ progress }) => prepare(planned, begun, progress, onEvent, signal));
+export async function carryOut(planned: UnblockedPlan, underway: Underway, { runner, timeline }: Command): Promise<MigrationReport> {
+  const ready = await runner.run(prepare, { plan: planned, underway });
   timeline.follow('source', ready.source);
   timeline.follow('target', ready.target);
-  const { bytesPerSecond } = await runner.step('precopy', async ({ bytes }) => precopy(ready, bytes));
+  const { bytesPerSecond } = await runner.run(precopy, ready);
   requireWithinBudget(planned.pod, planned.budget, ready.inspection, bytesPerSecond);
-  const waiting = await runner.step('standby', async ({ progress }) => standby(ready, progress, signal));
-  const frozen = await runner.step('checkpoint', async ({ progress, bytes }) => {
-    progress('freezing');
-    runner.ignoreStop();
-    const part = startFrozenPart(waiting, onEvent, signal);
-    return { part, ...(await part.until('sent', ['frozen', 'sent'], bytes)) };
-  });
-  await runner.step('restore', async () => frozen.part.until('held', ['held']));
-  const moved = await runner.step('commit', async () => frozen.part.end());
+  const waiting = await runner.run(standby, ready);
+  const { frozen } = await runner.run(checkpoint, waiting);
+  await runner.run(restore, frozen);
+  const moved = await runner.run(commit, frozen);
   timeline.frozen(moved.frozenMs);
   // The target runs and the source never will again: from here there is only forward, whatever the user presses.
-  const left = await runner.step('cutover', async ({ progress }) => cutover(begun, ready.remote, progress, true));
-  const cleaned = await runner.step('cleanup', async () => cleanup(begun, ready.remote));
+  const committed = { underway, remote: ready.remote, isFirst: true };
+  const left = await runner.run(cutover, committed);
+  const cleaned = await runner.run(cleanup, committed);
   const factor = deadlineFactor();
   return {
     pod: planned.pod.metadata.name,

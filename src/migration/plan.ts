@@ -5,21 +5,25 @@ import { carriedText, type Parts } from '../preflight/carried.ts';
 import type { Finding } from '../preflight/finding.ts';
 import type { PlanReport } from './contract.ts';
 
-/** What a migration is about; the same for whoever goes on with it. */
-export interface Move extends Parts {
+/** What a migration is about, and what the writes of its steps are made of. */
+export interface Draft extends Parts {
   readonly id: string;
   /** As it was read before anything was touched. */
   readonly pod: Pod;
-  readonly sourceNode: string;
+  /** Undefined for a pod that is on no node. */
+  readonly sourceNode?: string;
   readonly peer: Peer;
   readonly twinNamespace: string;
   readonly agentImage: string;
 }
 
+/** The same, of a pod that can move; for whoever goes on with it. */
+export interface Move extends Draft {
+  readonly sourceNode: string;
+}
+
 /** A migration thought through, with nothing touched yet. Plain JSON, and the only copy of what was read: what is printed is done. */
-export interface Plan extends Omit<Move, 'sourceNode'> {
-  /** Undefined for a pod that is on no node. */
-  readonly sourceNode?: string;
+export interface Plan extends Draft {
   /** The user's word on how long the pod may stand still. */
   readonly maxFreezeMs?: number;
   /** How long it may, as of now. */

@@ -1,28 +1,14 @@
 import { MigrateError } from '../errors.ts';
 import type { OnEvent, StepName, StepReport } from './contract.ts';
+import type { Measures, Step, StepReporter } from './step.ts';
 import type { TimelineRecorder } from './timeline.ts';
-
-/** What the work of a step found out about itself. */
-export interface Measures {
-  readonly bytes?: number;
-  /** When others measured it better than the time between the step's begin and its end. */
-  readonly ms?: number;
-  /** When it was over already (performance.now()). */
-  readonly endedAt?: number;
-}
-
-/** What the work of a step can tell while it goes on. */
-export interface StepReporter {
-  readonly progress: (message: string) => void;
-  /** @param about how much it will be in the end */
-  readonly bytes: (bytes: number, about: number) => void;
-}
 
 /** Runs the steps of a migration, measures them and tells about them. */
 export class StepRunner {
   readonly #onEvent: OnEvent;
   readonly #timeline: TimelineRecorder;
-  #signal: AbortSignal;
+  readonly #signal: AbortSignal;
+  #ignoresStop = false;
   readonly #start = performance.now();
   readonly steps: StepReport[] = [];
   #current: { readonly step: StepName; readonly start: number } | undefined;
@@ -39,7 +25,13 @@ export class StepRunner {
 
   /** From here on a step may not be left where it is: whoever begins one minds the user's wish to stop, or there is only forward. */
   ignoreStop(): void {
-    this.#signal = new AbortController().signal;
+    this.#ignoresStop = true;
+  }
+
+  /** @throws as {@link step} */
+  async run<In, Out>({ name, run }: Step<In, Out>, input: In): Promise<Out> {
+    const [onEvent, signal] = [this.#onEvent, this.#signal];
+    return await this.step(name, async (reporter) => run(input, { ...reporter, onEvent, signal, ignoreStop: () => this.ignoreStop() }));
   }
 
   /**
@@ -83,6 +75,6 @@ export class StepRunner {
   }
 
   #throwIfStopped(): void {
-    if (this.#signal.aborted) throw new MigrateError('interrupted', 'stopped', { cause: this.#signal.reason });
+    if (this.#signal.aborted && !this.#ignoresStop) throw new MigrateError('interrupted', 'stopped', { cause: this.#signal.reason });
   }
 }

@@ -7,11 +7,13 @@ import { MadeObjects } from '../../src/migration/made.ts';
 import { rollBack } from '../../src/migration/roll-back.ts';
 import { cutover } from '../../src/migration/steps/cutover/cutover.ts';
 import type { Underway } from '../../src/migration/underway.ts';
+import { moveOf } from './move.ts';
+import { context } from './step-context.ts';
 import { json, startApiServer, type ApiServer } from '../kube/api-server.ts';
 
 const pod: Pod = { metadata: { name: 'web-0', namespace: 'demo', uid: 'old' }, spec: { containers: [{ name: 'main' }] } };
 const peer = { virtualNode: 'away', clusterId: 'away-id' } as Peer;
-const move = { id: 'abcd1234', pod, sourceNode: 'home-1', peer, twinNamespace: 'twin' };
+const move = moveOf(pod, { id: 'abcd1234', peer, twinNamespace: 'twin' });
 let servers: ApiServer[];
 let connections: KubeConnection[];
 const named = (index: number): KubeConnection => connections[index] as KubeConnection;
@@ -40,7 +42,7 @@ test('a pod that somebody has deleted since it was moved is not made anew by the
   has(servers[1], {});
   const source = { call: async () => Promise.resolve(null) };
   const underway = { move, home: named(0), source } as unknown as Underway;
-  const { notes } = await cutover(underway, named(1), () => undefined, false);
+  const { notes } = await cutover.run({ underway, remote: named(1), isFirst: false }, context);
   expect(servers[0]?.seen.filter(({ method }) => method !== 'GET')).toEqual([]);
   expect(notes).toEqual(['the pod was deleted after it was moved, and is not made anew']);
 });

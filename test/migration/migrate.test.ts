@@ -3,6 +3,8 @@ import type { MigrationEvent } from '../../src/migration/contract.ts';
 import { begin, carryOut, migrate, plan } from '../../src/migration/engine.ts';
 import type { UnblockedPlan } from '../../src/migration/plan.ts';
 import { StepRunner } from '../../src/migration/step-runner.ts';
+import { undoingWrites, writesOf } from '../../src/migration/steps.ts';
+import { objectPath, type Write } from '../../src/migration/write.ts';
 import { makePlan, requireUnblocked } from '../../src/migration/steps/plan.ts';
 import { TimelineRecorder } from '../../src/migration/timeline.ts';
 import type { Inspection } from '../../src/protocol/agent-calls.ts';
@@ -69,18 +71,34 @@ test('a pod is moved', async () => {
   ]);
 });
 
+test('what is written is what the steps say that they write, and what is taken back is what they say of that', async () => {
+  const requests = (writes: readonly Write[]): string[] =>
+    writes
+      .filter((write) => !write.isOfLeftover)
+      .map((write) => `${{ create: 'POST', patch: 'PATCH', delete: 'DELETE' }[write.verb]} ${objectPath(write)}`)
+      .toSorted();
+  const written = (): string[] => [...clusters.home.writes(), ...clusters.peer.writes()];
+  const draft = await makePlan(clusters.request, 'ID', never);
+  await migrate(clusters.request, onEvent, never);
+  expect(anonymous(written()).toSorted()).toEqual(requests(writesOf(draft)));
+
+  await clusters.close();
+  clusters = await startClusters();
+  clusters.calls.source['source.checkpoint'] = async () => Promise.reject(new Error('CRIU failed'));
+  events = [];
+  await expect(migrate(clusters.request, onEvent, never)).rejects.toThrow('CRIU failed');
+  const back = anonymous(written().filter((line) => line.startsWith('DELETE')));
+  expect(back.toSorted()).toEqual(requests(undoingWrites(draft)));
+});
+
 test('a plan is plain JSON, and moves a pod after a way through text', async () => {
   const { connection } = clusters.request;
   const made = requireUnblocked(await makePlan(clusters.request, 'cafe0000', never));
   const read = JSON.parse(JSON.stringify(made)) as UnblockedPlan;
   expect(read).toEqual(made);
   const timeline = new TimelineRecorder(onEvent);
-  const report = await carryOut(read, begin(read, connection), {
-    runner: new StepRunner(onEvent, timeline, never),
-    timeline,
-    onEvent,
-    signal: never,
-  });
+  const runner = new StepRunner(onEvent, timeline, never);
+  const report = await carryOut(read, begin(read, connection), { runner, timeline });
   expect(report).toMatchObject({ pod: 'web-0', to: 'away', node: 'away-1', notes: [] });
   expect(clusters.home.objects.get(`${pods}/web-0`)).toMatchObject({ spec: { nodeName: 'away' }, status: { phase: 'Running' } });
 });

@@ -21,8 +21,9 @@ export async function finish(
   const { move, targetNode } = underway;
   // The pod runs at the peer: there is only forward, whatever the user presses.
   runner.ignoreStop();
-  const left = await runner.step('cutover', async ({ progress }) => cutover(underway, remote, progress, false));
-  const cleaned = await runner.step('cleanup', async () => cleanup(underway, remote));
+  const committed = { underway, remote, isFirst: false };
+  const left = await runner.run(cutover, committed);
+  const cleaned = await runner.run(cleanup, committed);
   const { virtualNode, clusterId } = move.peer;
   if (request.to !== virtualNode && request.to !== clusterId) {
     const { name, namespace } = move.pod.metadata;

@@ -11,7 +11,7 @@ import {
   recordAnnotation,
 } from '../../liqo/names.ts';
 import { deadlineFactor, scaled } from '../../deadlines.ts';
-import type { Move } from '../plan.ts';
+import type { Draft, Move } from '../plan.ts';
 import { helperPlacement } from './placement.ts';
 import { imageAtPeer, type Pins } from './images.ts';
 
@@ -80,7 +80,7 @@ export function oneShotHelper(move: Move, node: string, args: readonly string[])
  * No init container: the kubelet notices the end of one only once a second (PLEG), and starts the containers of a pod in
  * a row. It starts none before the hook of the one before has ended, so the program is there when the first image needs it.
  */
-export function targetHelper(move: Move, pins: Pins): Pod {
+export function targetHelper(move: Draft, pins: Pins): Pod {
   const { spec } = move.pod;
   const images = new Map(
     [...spec.containers, ...(spec.initContainers ?? [])].map((container) => [imageAtPeer(container, pins), container]),
@@ -112,7 +112,7 @@ export function targetHelper(move: Move, pins: Pins): Pod {
   return pod;
 }
 
-function helper({ id, pod, agentImage }: Move, role: 'source' | 'target' | 'rescue', spec: Partial<Pod['spec']>): Pod {
+function helper({ id, pod, agentImage }: Draft, role: 'source' | 'target' | 'rescue', spec: Partial<Pod['spec']>): Pod {
   const { name, namespace, uid } = pod.metadata;
   return {
     apiVersion: 'v1',

@@ -6,14 +6,21 @@ import type { AgentSession } from '../helpers/session.ts';
 import { cleanTargetNode } from '../helpers/on-target-node.ts';
 import { replaceSource } from '../helpers/replace-source.ts';
 import { podOnNode } from '../pod-on-node.ts';
+import type { Step } from '../step.ts';
 import type { Underway } from '../underway.ts';
+import { removals } from '../write.ts';
+import type { Committed } from './cutover/cutover.ts';
+import { prepare } from './prepare.ts';
 
-/**
- * Removes what the migration made for itself, on both nodes and in both clusters. Never throws: the pod has moved.
- *
- * @returns what could not be removed, item by item
- */
-export async function cleanup(underway: Underway, remote: KubeConnection): Promise<{ notes: string[] }> {
+/** Removes what the migration made for itself, on both nodes and in both clusters. Never throws: the pod has moved. */
+export const cleanup: Step<Committed, { readonly notes: readonly string[] }> = {
+  name: 'cleanup',
+  writes: (draft) => removals(prepare.writes(draft)),
+  run,
+};
+
+/** @returns what could not be removed, item by item */
+async function run({ underway, remote }: Committed): Promise<{ notes: string[] }> {
   const { home, made } = underway;
   // The target's word goes last: without it a command that finds the source's commit could not know what became of it.
   const notes = [...(await cleanNode(underway, remote, 'source')), ...(await cleanNode(underway, remote, 'target'))];

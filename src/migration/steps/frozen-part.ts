@@ -7,7 +7,7 @@ import type { OnEvent } from '../contract.ts';
 import { recordOf } from '../record.ts';
 import { TakenOver, type AgentSession } from '../helpers/session.ts';
 import { inDoubt, settleBoth } from '../settlement.ts';
-import type { Measures } from '../step-runner.ts';
+import type { Measures } from '../step.ts';
 import type { Standby } from './standby.ts';
 
 /** The guard ends a freeze that takes too long; beyond its budget this is for agents that say nothing at all. */

@@ -8,7 +8,8 @@ import { remoteClusterLabel } from '../../liqo/names.ts';
 import { taintFindings } from '../../liqo/tolerations.ts';
 import { twinNamespace } from '../../liqo/twin-namespace.ts';
 import type { MigrationRequest } from '../contract.ts';
-import type { Plan, UnblockedPlan } from '../plan.ts';
+import type { Draft, Plan, UnblockedPlan } from '../plan.ts';
+import { rightsOfSteps } from '../rights.ts';
 import { freezeBudget, mostBytesPerSecond, overBudget, overPatience } from '../../preflight/budget.ts';
 import { partsOf } from '../../preflight/carried.ts';
 import { blockersAmong, finding, when, type Finding } from '../../preflight/finding.ts';
@@ -33,21 +34,16 @@ export async function makePlan(request: MigrationRequest, id: string, signal: Ab
   const peer = await findPeer(connection, request.to, signal);
   const twin = await twinNamespace(connection, namespace, peer, signal);
   const { nodeName: sourceNode } = pod.spec;
-  const parts = partsOf(pod);
+  const placed = sourceNode === undefined ? {} : { sourceNode };
+  const draft: Draft = { id, pod, ...partsOf(pod), ...placed, peer, twinNamespace: twin, agentImage };
   const now = Date.now();
   const budget = freezeBudget(pod, { now, maxFreezeMs });
   const [ofNode, ofUser] = await Promise.all([
     nodeFindings(connection, sourceNode, peer, signal),
-    missingRights(connection, { pod, peer, ...parts }, signal),
+    missingRights(connection, rightsOfSteps(draft), signal),
   ]);
   return {
-    id,
-    pod,
-    ...parts,
-    ...(sourceNode === undefined ? {} : { sourceNode }),
-    peer,
-    twinNamespace: twin,
-    agentImage,
+    ...draft,
     ...(maxFreezeMs === undefined ? {} : { maxFreezeMs }),
     budget,
     findings: [

@@ -4,19 +4,26 @@ import { podsIn } from '../../kube/paths.ts';
 import type { Pod } from '../../kube/types.ts';
 import type { Role } from '../../protocol/agent-calls.ts';
 import { checkedFacts, checkedInspection } from '../../protocol/checked-inspection.ts';
-import type { OnEvent } from '../contract.ts';
-import { sourceHelper } from '../helpers/pods.ts';
+import { attempt } from '../attempt.ts';
+import { sourceHelper, targetHelper } from '../helpers/pods.ts';
 import { AgentSession } from '../helpers/session.ts';
 import { startHelper } from '../helpers/start.ts';
 import { startTargetHelper } from '../helpers/start-target.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
-import type { UnblockedPlan } from '../plan.ts';
+import type { Draft, UnblockedPlan } from '../plan.ts';
 import { podOnNode } from '../pod-on-node.ts';
 import type { Prepared } from '../prepared.ts';
+import type { Step, StepContext } from '../step.ts';
 import { together } from '../together.ts';
 import type { Underway } from '../underway.ts';
 import { requireWithinBudget } from '../within-budget.ts';
+import { creation } from '../write.ts';
 import { requireFit } from './fit.ts';
+
+interface Begun {
+  readonly plan: UnblockedPlan;
+  readonly underway: Underway;
+}
 
 /**
  * Makes the helper pods, has both agents look at their node and at the processes, and joins them. The source's agent takes the
@@ -24,13 +31,27 @@ import { requireFit } from './fit.ts';
  *
  * @throws MigrateError (refused) when they find what makes a checkpoint or a restore impossible
  */
-export async function prepare(
-  plan: UnblockedPlan,
-  underway: Underway,
-  say: (message: string) => void,
-  onEvent: OnEvent,
-  signal: AbortSignal,
-): Promise<Prepared> {
+export const prepare: Step<Begun, Prepared> = {
+  name: 'prepare',
+  writes: (draft) => helpersOf(draft).map((helper) => creation('home', podsIn(draft.pod.metadata.namespace ?? ''), helper)),
+  run,
+  undo: removeHelpers,
+};
+
+/** Last of all, as by them the same command finds what is left to be taken back. @returns which are left */
+async function removeHelpers({ made, home }: Underway): Promise<string[]> {
+  const failures: string[] = [];
+  for (const one of made.all.filter(({ at }) => at === home)) failures.push(...(await attempt(one.what, async () => made.remove(one))));
+  return failures;
+}
+
+/** Both helpers, as they are first tried: which images have another meaning at the peer shows only when they are pulled. */
+export function helpersOf(draft: Draft): Pod[] {
+  const { sourceNode } = draft;
+  return [...(sourceNode === undefined ? [] : [sourceHelper({ ...draft, sourceNode })]), targetHelper(draft, new Map())];
+}
+
+async function run({ plan, underway }: Begun, { progress: say, onEvent, signal }: StepContext): Promise<Prepared> {
   const { home } = underway;
   const pod = podOnNode(plan);
   const attend = async (helper: Pod, role: Role, stop: AbortSignal): Promise<AgentSession> => {

@@ -5,13 +5,18 @@ import type { KubeObject, Pod } from '../../kube/types.ts';
 import { waitFor } from '../../kube/wait.ts';
 import { shadowPodsIn } from '../../liqo/paths.ts';
 import { markingPatch, standbyShadowPod } from '../../liqo/standby.ts';
-import { forgeTokenSecret, isTokenSecretOf } from '../../liqo/token-secret.ts';
+import { forgeTokenSecret, isTokenSecretOf, tokenPath, tokenRequest, tokenSecret } from '../../liqo/token-secret.ts';
 import { freezeBudget, type FreezeBudget } from '../../preflight/budget.ts';
 import { requireNoDrift } from '../drift.ts';
 import { withPins } from '../helpers/images.ts';
+import { targetHelper } from '../helpers/pods.ts';
+import type { Draft } from '../plan.ts';
 import { podOnNode } from '../pod-on-node.ts';
 import type { Prepared } from '../prepared.ts';
+import type { Step, StepContext } from '../step.ts';
 import { requireWithinBudget } from '../within-budget.ts';
+import { creation, type Write } from '../write.ts';
+import { removeStandby } from './remove-standby.ts';
 
 /** How long the peer's kubelet may take for sandbox, network and volumes. */
 const armDeadlineMs = 90_000;
@@ -27,7 +32,29 @@ export interface Standby extends Prepared {
 }
 
 /** Makes the pod at the peer, up to the creation of its first container, which the target agent holds. */
-export async function standby(prepared: Prepared, say: (message: string) => void, signal: AbortSignal): Promise<Standby> {
+export const standby: Step<Prepared, Standby> = { name: 'standby', writes, run, undo: removeStandby };
+
+function writes(draft: Draft): Write[] {
+  const { pod, peer, twinNamespace, tokens } = draft;
+  const secrets = secretsIn(twinNamespace);
+  const secret = tokenSecret(draft, Object.fromEntries(tokens.map(({ key }) => [key, ''])), new Date(0).toISOString());
+  // Its UID and its node are known when it is there.
+  const helper = targetHelper(draft, new Map());
+  const unknown = { metadata: { ...helper.metadata, uid: '00000000-0000-0000-0000-000000000000' }, spec: { ...helper.spec, nodeName: '' } };
+  const shadowPod = standbyShadowPod(pod, peer, twinNamespace, unknown);
+  const ofTokens: Write[] = [
+    ...tokens.map((token): Write => ({ verb: 'create', at: 'home', path: tokenPath(pod), body: tokenRequest(token) })),
+    { verb: 'delete', at: 'peer', path: `${secrets}/${secret.metadata.name}`, isOfLeftover: true },
+    creation('peer', secrets, secret),
+  ];
+  return [
+    ...(tokens.length === 0 ? [] : ofTokens),
+    creation('peer', shadowPodsIn(twinNamespace), shadowPod),
+    { verb: 'patch', at: 'peer', path: `${shadowPodsIn(twinNamespace)}/${pod.metadata.name}` },
+  ];
+}
+
+async function run(prepared: Prepared, { progress: say, signal }: StepContext): Promise<Standby> {
   const { plan, home, remote, source, target, targetTwin, pins, underway } = prepared;
   const { pod, peer, twinNamespace, id } = plan;
   const { name } = pod.metadata;

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Prepared } from '../../../src/migration/prepared.ts';
 import { standby } from '../../../src/migration/steps/standby.ts';
+import { context } from '../step-context.ts';
 
 /** What is done for a standby up to its ShadowPod, by an agent that awaits the pod or does not. */
 async function done(isAwaited: boolean): Promise<string[]> {
@@ -11,6 +12,8 @@ async function done(isAwaited: boolean): Promise<string[]> {
       pod: { metadata: { name: 'web-0', namespace: 'demo', uid: 'u' }, spec: { containers: [{ name: 'main', image: 'x' }] } },
       peer: { virtualNode: 'away', offloadingPatch: {}, taints: [] },
       twinNamespace: 'twin',
+      carries: [],
+      tokens: [],
     },
     target: {
       call: async (name: string) => {
@@ -29,7 +32,7 @@ async function done(isAwaited: boolean): Promise<string[]> {
       },
     },
   } as unknown as Prepared;
-  await standby(prepared, () => undefined, new AbortController().signal).catch((error: unknown) => steps.push((error as Error).message));
+  await standby.run(prepared, context).catch((error: unknown) => steps.push((error as Error).message));
   return steps;
 }
 

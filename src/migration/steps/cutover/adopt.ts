@@ -10,6 +10,7 @@ import { peerCredential, requireReplacement, virtualKubeletMs, type Cutover, typ
 /** Joins the new object with what runs at the peer. */
 export const adopt: CutoverTask = {
   name: 'join it with what runs at the peer',
+  writes: ({ pod, twinNamespace }) => [{ verb: 'patch', at: 'peer', path: `${shadowPodsIn(twinNamespace)}/${pod.metadata.name}` }],
   isDone: ({ shadow }, { peer }) => shadow?.metadata.labels?.[nodeNameLabel] === peer.virtualNode,
   run: async (cutover) => {
     const { move, remote, seen, pod, policy, saved } = cutover;

@@ -3,6 +3,7 @@ import { podsIn } from '../../../kube/paths.ts';
 import { retry } from '../../../kube/retry.ts';
 import type { Pod } from '../../../kube/types.ts';
 import { homePod } from '../../../liqo/home-pod.ts';
+import { creation } from '../../write.ts';
 import { creatorOf, isReplacement, type Cutover, type CutoverTask } from './task.ts';
 
 /** How long a quota may take to notice that the old object is gone. */
@@ -11,6 +12,7 @@ const quotaPatienceMs = 10_000;
 /** Makes the pod's object anew: the same name, now on the virtual node. */
 export const createNew: CutoverTask = {
   name: 'create the new object',
+  writes: ({ pod, peer }) => [creation('home', podsIn(pod.metadata.namespace ?? ''), homePod(pod, peer))],
   isDone: ({ current }, move) => isReplacement(current, move),
   run: async (cutover) => {
     const { policy } = cutover;

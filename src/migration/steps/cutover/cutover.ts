@@ -4,6 +4,7 @@ import type { Pod } from '../../../kube/types.ts';
 import { homePod } from '../../../liqo/home-pod.ts';
 import { saveObject } from '../../saved-object.ts';
 import type { Move } from '../../plan.ts';
+import type { Step, StepContext } from '../../step.ts';
 import type { Underway } from '../../underway.ts';
 import { adopt } from './adopt.ts';
 import { createNew } from './create-new.ts';
@@ -22,19 +23,28 @@ const ofTheSource: readonly CutoverTask[] = [releaseSecret, deleteOld, killSourc
 /** How long an API server may be away, at each of the requests. */
 const patienceMs = 120_000;
 
+/** A migration whose target runs, or is to be let run. */
+export interface Committed {
+  readonly underway: Underway;
+  readonly remote: KubeConnection;
+  /** No other command can have begun with the cutover: an object that is not there was deleted by somebody else. */
+  readonly isFirst: boolean;
+}
+
 /**
  * Makes the home cluster's object follow the processes: the same name, now on the virtual node. Does what is not done, whoever did
- * the rest. Takes no signal: the pod runs at the peer already, and stopping here would leave it without its object.
+ * the rest. Minds no signal: the pod runs at the peer already, and stopping here would leave it without its object.
  *
- * @param isFirst no other command can have begun with it: an object that is not there was deleted by somebody else
  * @throws MigrateError (in-doubt) telling what is not done, and how to do it by hand
  */
-export async function cutover(
-  { move, home, source }: Underway,
-  remote: KubeConnection,
-  say: (message: string) => void,
-  isFirst: boolean,
-): Promise<{ notes: string[] }> {
+export const cutover: Step<Committed, { readonly notes: readonly string[] }> = {
+  name: 'cutover',
+  writes: (draft) => cutoverTasks.flatMap((task) => task.writes(draft)),
+  run,
+};
+
+async function run({ underway, remote, isFirst }: Committed, { progress: say }: StepContext): Promise<{ notes: string[] }> {
+  const { move, home, source } = underway;
   const saved = saveObject(homePod(move.pod, move.peer), move.id);
   const notes: string[] = [];
   const policy = { deadlineMs: patienceMs, onRetry: (error: Error) => say(`trying again: ${error.message}`) };

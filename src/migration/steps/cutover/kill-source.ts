@@ -6,6 +6,7 @@ import type { CutoverTask } from './task.ts';
  */
 export const killSource: CutoverTask = {
   name: 'end the old processes',
+  writes: () => [],
   isDone: () => false,
   run: async (cutover) => {
     const { source, notes } = cutover;

@@ -9,6 +9,8 @@ import { peerCredential, type CutoverTask } from './task.ts';
 /** The Secret with the tokens belongs to the moved pod from here on; who looks for what we have left must not find it. */
 export const releaseSecret: CutoverTask = {
   name: 'release the token Secret',
+  writes: ({ pod, twinNamespace, tokens }) =>
+    tokens.length === 0 ? [] : [{ verb: 'patch', at: 'peer', path: `${secretsIn(twinNamespace)}/${tokenSecretName(pod.metadata.name)}` }],
   isDone: ({ secret }, { id }) => secret?.metadata.labels?.[migrationLabel] !== id,
   run: async ({ move, remote, seen, policy }) => {
     const path = `${secretsIn(move.twinNamespace)}/${tokenSecretName(move.pod.metadata.name)}`;

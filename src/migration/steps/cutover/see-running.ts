@@ -11,6 +11,7 @@ const neverStarted = new Set(['StartError', 'ContainerCannotRun']);
 /** Waits until the home cluster sees the pod run, or has its deletion go on that was under way while it was moved. */
 export const seeRunning: CutoverTask = {
   name: 'see it run',
+  writes: () => [],
   isDone: ({ current }, move) => isReplacement(current, move) && isRunning(current),
   run: async (cutover) => {
     await cutover.killed;

@@ -1,0 +1,71 @@
+import type { Pod } from '../kube/types.ts';
+import type { Peer } from '../liqo/peer.ts';
+import type { Draft } from '../migration/plan.ts';
+import { rightsOfPlan, rightsOfSteps } from '../migration/rights.ts';
+import { partsOf } from '../preflight/carried.ts';
+import type { Right } from '../preflight/rights.ts';
+
+const head = `# The least rights at home for a user who moves pods of the namespace \`shop\` to the peer \`milan\`. An example: put your
+# own namespace and peer in, and see requirements.md for what each rule is for. test/e2e/privileges.test.ts moves a pod
+# with these rights and no others. The peer needs nothing of the kind: there Liqo's own credential is used.
+# Made by npm run docs of what the steps of a migration say that they write.
+`;
+
+const ofTenant = `# Whoever may read this Secret may do at the peer what Liqo may do there for this cluster. The resource names are the
+# peer's cluster ID, and what \`kubectl get virtualnodes -A -o jsonpath='{.items[*].spec.kubeconfigSecretRef.name}'\` tells.
+`;
+
+/** A pod that needs every right there is. */
+const token = { name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } };
+const pod: Pod = { metadata: { name: 'web-0', namespace: 'shop' }, spec: { containers: [], volumes: [token] } };
+const peer = {
+  virtualNode: 'milan',
+  clusterId: 'milan',
+  homeClusterId: 'rome',
+  tenantNamespace: 'liqo-tenant-milan',
+  kubeconfigSecret: 'kubeconfig-resourceslice-milan',
+  offloadingPatch: {},
+} as Peer;
+const draft: Draft = { id: '', pod, ...partsOf(pod), sourceNode: 'node', peer, twinNamespace: 'shop', agentImage: '' };
+
+/** docs/rbac.yaml; `npm run docs` writes it. */
+export function rbacText(): string {
+  const rights = [...rightsOfPlan(draft), ...rightsOfSteps(draft)];
+  const namespaces = [...new Set(rights.map(({ namespace }) => namespace))];
+  const roles = namespaces.map((namespace) => {
+    const ours = rights.filter((right) => right.namespace === namespace);
+    return `${namespace === peer.tenantNamespace ? ofTenant : ''}${role(namespace, ours)}`;
+  });
+  return head + [...roles, ...namespaces.map(binding)].join('---\n');
+}
+
+function role(namespace: string | undefined, rights: readonly Right[]): string {
+  const rules = Object.values(Object.groupBy(rights, ({ group = '', resource }) => `${group}/${resource}`)).flatMap((ones = []) => {
+    const [first] = ones;
+    if (!first) return [];
+    const { group = "''", resource, name } = first;
+    // A token's name is that of the pod's service account, whichever that is.
+    const names = name === undefined || resource.includes('/') ? '' : `  resourceNames: [${name}]\n`;
+    return [`- apiGroups: [${group}]\n  resources: [${resource}]\n${names}  verbs: [${verbs(ones)}]\n`];
+  });
+  return `${object(namespace === undefined ? 'ClusterRole' : 'Role', namespace)}rules:\n${rules.join('')}`;
+}
+
+const order = ['get', 'list', 'watch', 'create', 'patch', 'delete'];
+
+function verbs(rights: readonly Right[]): string {
+  return [...new Set(rights.map(({ verb }) => verb))].toSorted((a, b) => order.indexOf(a) - order.indexOf(b)).join(', ');
+}
+
+function binding(namespace: string | undefined): string {
+  const kind = namespace === undefined ? 'ClusterRole' : 'Role';
+  return `${object(`${kind}Binding`, namespace)}roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ${kind}, name: pod-mover}
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: pod-movers}
+`;
+}
+
+function object(kind: string, namespace: string | undefined): string {
+  const where = namespace === undefined ? '' : `  namespace: ${namespace}\n`;
+  return `apiVersion: rbac.authorization.k8s.io/v1\nkind: ${kind}\nmetadata:\n  name: pod-mover\n${where}`;
+}
