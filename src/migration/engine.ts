@@ -7,7 +7,7 @@ import { pinFindings } from './helpers/images.ts';
 import { findEarlier } from './earlier/find.ts';
 import { finish } from './earlier/finish.ts';
 import { takeOver, type Inherited } from './earlier/take-over.ts';
-import { MadeObjects } from './made.ts';
+import { MadeRecord } from './made.ts';
 import { planReport, type UnblockedPlan } from './plan.ts';
 import { rollBack } from './roll-back.ts';
 import { StepRunner } from './step-runner.ts';
@@ -120,15 +120,14 @@ async function inherit(request: MigrationRequest, say: (message: string) => void
 }
 
 export function begin(move: UnblockedPlan, home: KubeConnection): Underway {
+  const clusters = { home };
   return {
     move,
-    home,
-    made: new MadeObjects(move.id),
-    remote: undefined,
+    clusters,
+    made: new MadeRecord(move.id, clusters),
     source: undefined,
     target: undefined,
     targetNode: undefined,
-    touched: { source: false, target: false },
   };
 }
 

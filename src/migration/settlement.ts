@@ -61,9 +61,12 @@ async function askTarget(underway: Underway, question: 'target.state' | 'target.
 
 /** A target whose agent is dead: what its keepers have decided, its node tells. */
 async function askTargetNode(underway: Underway): Promise<TargetFact> {
-  const { remote, targetNode } = underway;
-  if (!remote || targetNode === undefined) return 'silent';
-  return await factOnTargetNode(remote, underway.move, targetNode).catch(orSilent);
+  const {
+    clusters: { peer },
+    targetNode,
+  } = underway;
+  if (!peer || targetNode === undefined) return 'silent';
+  return await factOnTargetNode(peer, underway.move, targetNode).catch(orSilent);
 }
 
 function orSilent(error: unknown): 'silent' {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectionFromKubeconfig, type KubeConnection } from '../../src/kube/connection.ts';
 import type { KubeObject, Pod } from '../../src/kube/types.ts';
 import type { Peer } from '../../src/liqo/peer.ts';
-import { MadeObjects } from '../../src/migration/made.ts';
+import { MadeRecord } from '../../src/migration/made.ts';
 import { rollBack } from '../../src/migration/roll-back.ts';
 import { cutover } from '../../src/migration/steps/cutover/cutover.ts';
 import type { Underway } from '../../src/migration/underway.ts';
@@ -41,7 +41,7 @@ test('a pod that somebody has deleted since it was moved is not made anew by the
   has(servers[0], {});
   has(servers[1], {});
   const source = { call: async () => Promise.resolve(null) };
-  const underway = { move, home: named(0), source } as unknown as Underway;
+  const underway = { move, clusters: { home: named(0) }, source } as unknown as Underway;
   const { notes } = await cutover.run({ underway, remote: named(1), isFirst: false }, context);
   expect(servers[0]?.seen.filter(({ method }) => method !== 'GET')).toEqual([]);
   expect(notes).toEqual(['the pod was deleted after it was moved, and is not made anew']);
@@ -67,18 +67,10 @@ test.each([
         return Promise.resolve(name === 'cleanup' ? { refusing: false } : { state: 'never' });
       },
     };
-    const made = new MadeObjects(move.id);
-    const touched = { source: false, target: true };
-    await rollBack({
-      move,
-      home: named(0),
-      remote: named(1),
-      source: undefined,
-      target,
-      targetNode: 'away-1',
-      touched,
-      made,
-    } as unknown as Underway);
+    const clusters = { home: named(0), peer: named(1) };
+    const made = new MadeRecord(move.id, clusters);
+    made.onNode('target');
+    await rollBack({ move, clusters, made, source: undefined, target, targetNode: 'away-1' } as unknown as Underway);
     expect(told).toEqual([{ podIsGone: isGone }]);
   },
   90_000,

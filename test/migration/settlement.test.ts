@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AgentSession } from '../../src/migration/helpers/session.ts';
-import { MadeObjects } from '../../src/migration/made.ts';
+import { MadeRecord } from '../../src/migration/made.ts';
 import { inDoubt, settleBoth, type Settled } from '../../src/migration/settlement.ts';
 import type { Underway } from '../../src/migration/underway.ts';
 import type { Role } from '../../src/protocol/agent-calls.ts';
@@ -19,13 +19,11 @@ beforeEach(async () => {
   asked = [];
   underway = {
     move: moveOf(pod),
-    home: agents.connection,
-    made: new MadeObjects('m'),
-    remote: undefined,
+    clusters: { home: agents.connection },
+    made: new MadeRecord('m', {}),
     source: undefined,
     target: undefined,
     targetNode: undefined,
-    touched: { source: true, target: true },
   };
 });
 

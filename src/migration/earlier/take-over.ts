@@ -14,7 +14,7 @@ import type { MigrationRequest } from '../contract.ts';
 import { roleLabel, withMovedContainers } from '../helpers/pods.ts';
 import { AgentSession, TakenOver } from '../helpers/session.ts';
 import { helperGraceSeconds } from '../helpers/start.ts';
-import { MadeObjects } from '../made.ts';
+import { MadeRecord } from '../made.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
 import { checkedRecord } from '../record.ts';
 import { rollBack } from '../roll-back.ts';
@@ -67,14 +67,15 @@ async function settleEarlier(
     say(`taking back what migration ${earlier.id} has left`);
     await findAtPeer(underway, helperOf(earlier, 'target')?.metadata.name);
     const failures = await rollBack(underway);
-    underway.remote?.close();
+    underway.clusters.peer?.close();
     if (failures.length === 0) return undefined;
     throw new MigrateError('in-doubt', `not all of migration ${earlier.id} could be rolled back: ${failures.join('; ')}`);
   }
   say(`finishing migration ${earlier.id}`);
-  if (!underway.remote) throw new Error('the peer cannot be reached');
+  const { peer: remote } = underway.clusters;
+  if (!remote) throw new Error('the peer cannot be reached');
   const pod = await podAsItWas(underway, earlier);
-  return { underway: { ...underway, move: { ...underway.move, pod, ...partsOf(pod) } }, remote: underway.remote };
+  return { underway: { ...underway, move: { ...underway.move, pod, ...partsOf(pod) } }, remote };
 }
 
 /** All that is known of it, and a conversation with each agent that is alive; nobody else may speak to those from then on. */
@@ -95,10 +96,10 @@ async function assemble(
       : { metadata: { name, namespace, uid }, spec: { containers: [] } };
   const peer = await findPeer(home, target?.spec.nodeName ?? request.to, signal);
   const twin = await twinNamespace(home, namespace, peer, signal);
-  const made = new MadeObjects(earlier.id);
-  for (const helper of earlier.helpers) {
-    made.found(helper, home, podsIn(namespace), `helper pod ${helper.metadata.name}`, helperGraceSeconds);
-  }
+  const clusters: Underway['clusters'] = { home };
+  const made = new MadeRecord(earlier.id, clusters);
+  const ofHelpers = { at: 'home', collection: podsIn(namespace), gracePeriodSeconds: helperGraceSeconds } as const;
+  for (const helper of earlier.helpers) made.found(helper, { ...ofHelpers, what: `helper pod ${helper.metadata.name}` });
   const attend = async (helper: Pod | undefined, role: Role): Promise<AgentSession | undefined> => {
     if (helper?.status?.phase !== 'Running') return undefined;
     return await AgentSession.open(home, helper, { role, migration: earlier.id }, signal).catch((error: unknown) => {
@@ -117,21 +118,20 @@ async function assemble(
       twinNamespace: twin,
       agentImage,
     },
-    home,
+    clusters,
     made,
-    remote: undefined as KubeConnection | undefined,
     source: await attend(source, 'source'),
     target: await attend(target, 'target'),
     targetNode: undefined as string | undefined,
-    touched: { source: source !== undefined, target: false },
   };
   const remote = (await reachDirectly(home, peer, signal)) ?? (source && (await reachThrough(home, peer, source, signal)));
-  underway.remote = remote;
+  if (remote) clusters.peer = remote;
   if (remote && target) {
     const there = await remote.get<Pod>(`${podsIn(twin)}/${target.metadata.name}`, signal).catch(() => undefined);
     underway.targetNode = there?.spec.nodeName;
   }
-  underway.touched.target = underway.target !== undefined || underway.targetNode !== undefined;
+  if (source) made.onNode('source');
+  if (underway.target || underway.targetNode !== undefined) made.onNode('target');
   return underway;
 }
 
@@ -139,19 +139,21 @@ async function assemble(
  * What that migration has made at the peer, and the virtual kubelet has not adopted: its label tells, or, of a ShadowPod that has
  * none yet, that it belongs to the helper.
  */
-async function findAtPeer({ remote, move, made, target }: Underway, helper: string | undefined): Promise<void> {
+async function findAtPeer({ clusters: { peer: remote }, move, made, target }: Underway, helper: string | undefined): Promise<void> {
   if (!remote) return;
   const { twinNamespace: twin, pod, peer, id } = move;
+  const record = (object: KubeObject, collection: string, kind: string): void =>
+    made.found(object, { at: 'peer', collection, what: `${kind} ${twin}/${object.metadata.name} at ${peer.virtualNode}` });
   const find = async (collection: string, kind: string, labelSelector: string): Promise<void> => {
     const { items } = await remote.list<KubeObject>(collection, undefined, { labelSelector });
-    for (const object of items) made.found(object, remote, collection, `${kind} ${twin}/${object.metadata.name} at ${peer.virtualNode}`);
+    for (const object of items) record(object, collection, kind);
   };
   await find(secretsIn(twin), 'Secret', `${migrationLabel}=${id}`);
   await find(shadowPodsIn(twin), 'ShadowPod', `${migrationLabel}=${id},!${nodeNameLabel}`);
   const name = target?.pod.metadata.name ?? helper;
   const shadow = await remote.get<KubeObject>(`${shadowPodsIn(twin)}/${pod.metadata.name}`).catch(unlessNotFound);
   if (!shadow?.metadata.ownerReferences?.some((owner) => owner.kind === 'Pod' && owner.name === name)) return;
-  made.found(shadow, remote, shadowPodsIn(twin), `ShadowPod ${twin}/${pod.metadata.name} at ${peer.virtualNode}`);
+  record(shadow, shadowPodsIn(twin), 'ShadowPod');
 }
 
 /** The pod's object as the command that began the migration had read it. @throws MigrateError (in-doubt) when nobody knows it */

@@ -7,7 +7,7 @@ import { waitFor } from '../../kube/wait.ts';
 import { originLabel } from '../../liqo/names.ts';
 import { shadowPodsIn } from '../../liqo/paths.ts';
 import { targetFacts, type TargetFact } from '../../protocol/settle.ts';
-import { MadeObjects } from '../made.ts';
+import { MadeRecord } from '../made.ts';
 import type { Move } from '../plan.ts';
 import { agentContainer, oneShotHelper } from './pods.ts';
 import { helperGraceSeconds } from './start.ts';
@@ -61,11 +61,16 @@ async function runOnce(remote: KubeConnection, move: Move, node: string, args: r
     metadata: { ...metadata, name, namespace: move.twinNamespace, labels: { ...metadata.labels, [originLabel]: move.peer.homeClusterId } },
     spec: { pod: spec },
   };
-  const made = new MadeObjects(move.id);
+  const made = new MadeRecord(move.id, { peer: remote });
   const signal = new AbortController().signal;
-  const options = { what: `ShadowPod ${name}`, gracePeriodSeconds: helperGraceSeconds };
+  const about = {
+    at: 'peer',
+    collection: shadowPodsIn(move.twinNamespace),
+    what: `ShadowPod ${name}`,
+    gracePeriodSeconds: helperGraceSeconds,
+  } as const;
   try {
-    await made.create(remote, shadowPodsIn(move.twinNamespace), shadow, options, signal);
+    await made.create(shadow, about, signal);
     const pod = await waitFor<Pod>(
       remote,
       {
@@ -86,6 +91,6 @@ async function runOnce(remote: KubeConnection, move: Move, node: string, args: r
     return pod;
   } finally {
     // Best effort: it ends by itself, and its label tells whose it is.
-    for (const one of made.all) await made.remove(one).catch(() => undefined);
+    for (const one of made.objectsAt('peer')) await made.remove(one).catch(() => undefined);
   }
 }

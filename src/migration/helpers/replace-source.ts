@@ -10,13 +10,13 @@ import { startHelper } from './start.ts';
  * @throws MigrateError when it does not start there
  */
 export async function replaceSource(underway: Underway): Promise<AgentSession> {
-  const { home, move } = underway;
+  const { clusters, move } = underway;
   underway.source?.close();
   underway.source = undefined;
   const pod = sourceHelper(move, 'rescue');
   pod.metadata.name = `${pod.metadata.name}-${randomBytes(2).toString('hex')}`;
   const signal = new AbortController().signal;
   const running = await startHelper(underway, pod, signal);
-  underway.source = await AgentSession.open(home, running, { role: 'source', migration: move.id }, signal);
+  underway.source = await AgentSession.open(clusters.home, running, { role: 'source', migration: move.id }, signal);
   return underway.source;
 }

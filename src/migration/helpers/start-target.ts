@@ -19,7 +19,11 @@ export async function startTargetHelper(
   say: (message: string) => void,
   signal: AbortSignal,
 ): Promise<{ pod: Pod; pins: Pins }> {
-  const { home, move, made } = underway;
+  const {
+    clusters: { home },
+    move,
+    made,
+  } = underway;
   let pins: Pins = new Map<string, string>();
   for (let attempt = 1; ; attempt++) {
     const wanted = targetHelper(move, pins);
@@ -32,7 +36,7 @@ export async function startTargetHelper(
     if (more.size === 0) return { pod: requireImages(move.pod, started, pins), pins };
     say(`pulling ${[...more.values()].join(', ')} at ${move.peer.virtualNode}: the tag is another image there`);
     pins = new Map([...pins, ...more]);
-    for (const one of made.all) if (one.path === path) await made.remove(one);
+    for (const one of made.objectsAt('home')) if (one.path === path) await made.remove(one);
   }
 }
 

@@ -7,9 +7,10 @@ import { untilHelperRuns } from './wait.ts';
 export const helperGraceSeconds = 1;
 
 /** @throws MigrateError naming the container and its reason when it is plain that the helper will never run */
-export async function startHelper({ home, made }: Pick<Underway, 'home' | 'made'>, pod: Pod, signal: AbortSignal): Promise<Pod> {
+export async function startHelper({ clusters, made }: Pick<Underway, 'clusters' | 'made'>, pod: Pod, signal: AbortSignal): Promise<Pod> {
   const { name, namespace = '' } = pod.metadata;
-  const options = { what: `helper pod ${name}`, gracePeriodSeconds: helperGraceSeconds };
-  const created = await made.create<Pod>(home, podsIn(namespace), pod, options, signal);
-  return await untilHelperRuns(home, created, signal);
+  const collection = podsIn(namespace);
+  const about = { at: 'home', collection, what: `helper pod ${name}`, gracePeriodSeconds: helperGraceSeconds } as const;
+  const created = await made.create<Pod>(pod, about, signal);
+  return await untilHelperRuns(clusters.home, created, signal);
 }

@@ -21,19 +21,17 @@ export const cleanup: Step<Committed, { readonly notes: readonly string[] }> = {
 
 /** @returns what could not be removed, item by item */
 async function run({ underway, remote }: Committed): Promise<{ notes: string[] }> {
-  const { home, made } = underway;
+  const { made } = underway;
   // The target's word goes last: without it a command that finds the source's commit could not know what became of it.
   const notes = [...(await cleanNode(underway, remote, 'source')), ...(await cleanNode(underway, remote, 'target'))];
   // An agent that still refuses the pod cleans up when its kubelet lets go of that, if that comes soon.
   const isLeft = notes.length > 0;
   await Promise.all(
-    made.all
-      .filter(({ at }) => at === home)
-      .map(async (one) => {
-        await made.remove(one, isLeft).catch((error: unknown) => {
-          notes.push(`${one.what} is left: ${(error as Error).message}`);
-        });
-      }),
+    made.objectsAt('home').map(async (one) => {
+      await made.remove(one, isLeft).catch((error: unknown) => {
+        notes.push(`${one.what} is left: ${(error as Error).message}`);
+      });
+    }),
   );
   remote.close();
   return { notes };
@@ -41,7 +39,7 @@ async function run({ underway, remote }: Committed): Promise<{ notes: string[] }
 
 async function cleanNode(underway: Underway, remote: KubeConnection, role: Role): Promise<string[]> {
   const { move, targetNode } = underway;
-  if (!underway.touched[role]) return [];
+  if (!underway.made.isOnNode(role)) return [];
   const where = role === 'source' ? `node ${move.sourceNode}` : `node ${targetNode ?? ''} of ${move.peer.virtualNode}`;
   try {
     await cleanByAgent(underway[role]).catch(async (error: unknown) => {

@@ -20,7 +20,7 @@ export async function letSourceRun(underway: Underway): Promise<string[]> {
     return undefined;
   });
   if (given?.state === 'runs') return [`pod ${move.twinNamespace}/${move.pod.metadata.name} runs at ${move.peer.virtualNode}`];
-  return underway.touched.source ? await attempt(`node ${move.sourceNode}`, async () => cleanSource(underway)) : [];
+  return underway.made.isOnNode('source') ? await attempt(`node ${move.sourceNode}`, async () => cleanSource(underway)) : [];
 }
 
 async function cleanSource(underway: Underway): Promise<void> {

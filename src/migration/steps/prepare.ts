@@ -39,9 +39,9 @@ export const prepare: Step<Begun, Prepared> = {
 };
 
 /** Last of all, as by them the same command finds what is left to be taken back. @returns which are left */
-async function removeHelpers({ made, home }: Underway): Promise<string[]> {
+async function removeHelpers({ made }: Underway): Promise<string[]> {
   const failures: string[] = [];
-  for (const one of made.all.filter(({ at }) => at === home)) failures.push(...(await attempt(one.what, async () => made.remove(one))));
+  for (const one of made.objectsAt('home')) failures.push(...(await attempt(one.what, async () => made.remove(one))));
   return failures;
 }
 
@@ -52,7 +52,7 @@ export function helpersOf(draft: Draft): Pod[] {
 }
 
 async function run({ plan, underway }: Begun, { progress: say, onEvent, signal }: StepContext): Promise<Prepared> {
-  const { home } = underway;
+  const { home } = underway.clusters;
   const pod = podOnNode(plan);
   const attend = async (helper: Pod, role: Role, stop: AbortSignal): Promise<AgentSession> => {
     const session = await AgentSession.open(home, helper, { role, migration: plan.id }, stop);
@@ -67,7 +67,7 @@ async function run({ plan, underway }: Begun, { progress: say, onEvent, signal }
     signal,
     async (stop) => {
       const source = await attend(await startHelper(underway, sourceHelper(plan), stop), 'source', stop);
-      underway.touched.source = true;
+      underway.made.onNode('source');
       const inspection = checkedInspection(await source.call('source.inspect', { ...pod, to: plan.peer.virtualNode }, 60_000));
       return { source, inspection };
     },
@@ -79,12 +79,12 @@ async function run({ plan, underway }: Begun, { progress: say, onEvent, signal }
 
   say('looking at both nodes');
   const remote = (await reachDirectly(home, plan.peer, signal)) ?? (await reachThrough(home, plan.peer, source.pod, signal));
-  underway.remote = remote;
+  underway.clusters.peer = remote;
   const twin = await remote.get<Pod>(`${podsIn(plan.twinNamespace)}/${targetPod.metadata.name}`, signal);
   const targetNode = twin.spec.nodeName;
   if (targetNode === undefined) throw new MigrateError('failed', `helper pod ${targetPod.metadata.name} runs on no node of the peer`);
   underway.targetNode = targetNode;
-  underway.touched.target = true;
+  underway.made.onNode('target');
   const there = checkedFacts((await target.call('target.inspect', null, 60_000)).facts);
   const told = await requireFit(home, plan, remote, { inspection, helper: targetPod }, { facts: there, helper: twin }, signal);
   requireWithinBudget(plan.pod, plan.budget, inspection);

@@ -18,17 +18,17 @@ import type { Underway } from '../underway.ts';
  * @throws TakenOver
  */
 export async function removeStandby(underway: Underway): Promise<string[]> {
-  const { move, made, home } = underway;
+  const { move, made } = underway;
   const failures: string[] = [];
   const shadowPod = `${shadowPodsIn(move.twinNamespace)}/${move.pod.metadata.name}`;
-  for (const one of made.all.filter(({ at }) => at !== home)) {
+  for (const one of made.objectsAt('peer')) {
     const removed = await attempt(one.what, async () => {
       await made.remove(one);
       if (one.path === shadowPod) await untilGone(underway);
     });
     failures.push(...removed);
   }
-  if (underway.touched.target)
+  if (made.isOnNode('target'))
     failures.push(...(await attempt(`node ${underway.targetNode ?? ''} of ${move.peer.virtualNode}`, async () => cleanTarget(underway))));
   underway.source?.close();
   underway.target?.close();
@@ -36,11 +36,11 @@ export async function removeStandby(underway: Underway): Promise<string[]> {
 }
 
 /** A later migration of the same pod would get the old pod's remains otherwise. */
-async function untilGone({ remote, move }: Underway): Promise<void> {
+async function untilGone({ clusters, move }: Underway): Promise<void> {
   const { name } = move.pod.metadata;
-  if (!remote) return;
+  if (!clusters.peer) return;
   await waitFor<Pod>(
-    remote,
+    clusters.peer,
     {
       collection: podsIn(move.twinNamespace),
       name,
@@ -59,7 +59,8 @@ const refusingMs = 30_000;
  * there for a moment longer, and what could not be deleted is wanted still.
  */
 async function cleanTarget(underway: Underway): Promise<void> {
-  const { target, remote, targetNode } = underway;
+  const { target, targetNode } = underway;
+  const remote = underway.clusters.peer;
   const deadline = performance.now() + scaled(refusingMs);
   for (;;) {
     const podIsGone = await isGoneAtPeer(underway);
@@ -78,7 +79,8 @@ async function cleanTarget(underway: Underway): Promise<void> {
 }
 
 /** Whether the peer's API server says so; one that says nothing has the pod, perhaps. */
-async function isGoneAtPeer({ remote, move }: Underway): Promise<boolean> {
+async function isGoneAtPeer({ clusters, move }: Underway): Promise<boolean> {
+  const remote = clusters.peer;
   const { name } = move.pod.metadata;
   try {
     // The pod last: without its ShadowPod no other one is made.

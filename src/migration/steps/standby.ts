@@ -76,12 +76,14 @@ async function run(prepared: Prepared, { progress: say, signal }: StepContext): 
 
   say('waiting for the sandbox, the volumes and the first container');
   const shadowPod = standbyShadowPod(withPins(pod, pins), peer, twinNamespace, targetTwin);
-  const options = {
+  const about = {
+    at: 'peer',
+    collection: shadowPodsIn(twinNamespace),
     what: `ShadowPod ${twinNamespace}/${name} at ${peer.virtualNode}`,
-    isOurs: ({ metadata }: KubeObject) => metadata.ownerReferences?.some(({ uid }) => uid === targetTwin.metadata.uid) ?? false,
-  };
+    ...(targetTwin.metadata.uid === undefined ? {} : { owner: targetTwin.metadata.uid }),
+  } as const;
   await requireAwaited(prepared);
-  const created = await underway.made.create<KubeObject>(remote, shadowPodsIn(twinNamespace), shadowPod, options, signal);
+  const created = await underway.made.create<KubeObject>(shadowPod, about, signal);
 
   const { podUid } = await Promise.race([
     target.call('target.armed', { deadlineMs: armDeadlineMs }, armDeadlineMs + 5_000),
@@ -116,15 +118,15 @@ async function requireAwaited({ target, plan }: Prepared): Promise<void> {
 async function createTokenSecret({ remote, plan, underway }: Prepared, secret: KubeObject, signal: AbortSignal): Promise<void> {
   const collection = secretsIn(plan.twinNamespace);
   const { name } = secret.metadata;
-  const options = { what: `Secret ${plan.twinNamespace}/${name} at ${plan.peer.virtualNode}` };
-  const create = async (): Promise<unknown> => underway.made.create(remote, collection, secret, options, signal);
+  const about = { at: 'peer', collection, what: `Secret ${plan.twinNamespace}/${name} at ${plan.peer.virtualNode}` } as const;
+  const create = async (): Promise<unknown> => underway.made.create(secret, about, signal);
   try {
     await create();
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
     const found = await remote.get<KubeObject>(`${collection}/${name}`, signal);
     if (!isTokenSecretOf(found, plan.pod.metadata.name))
-      throw new MigrateError('failed', `${options.what} is there already, and was not made for the pod`, { cause: error });
+      throw new MigrateError('failed', `${about.what} is there already, and was not made for the pod`, { cause: error });
     await remote.delete(`${collection}/${name}`, { preconditions: { uid: found.metadata.uid } }, signal);
     await create();
   }

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Peer } from '../../../src/liqo/peer.ts';
 import type { MigrationEvent } from '../../../src/migration/contract.ts';
 import { AgentSession } from '../../../src/migration/helpers/session.ts';
-import { MadeObjects } from '../../../src/migration/made.ts';
+import { MadeRecord } from '../../../src/migration/made.ts';
 import { StepRunner } from '../../../src/migration/step-runner.ts';
 import { startFrozenPart } from '../../../src/migration/steps/frozen-part.ts';
 import type { Standby } from '../../../src/migration/steps/standby.ts';
@@ -10,6 +9,7 @@ import { TimelineRecorder } from '../../../src/migration/timeline.ts';
 import type { Role } from '../../../src/protocol/agent-calls.ts';
 import type { SourceFact, TargetFact } from '../../../src/protocol/settle.ts';
 import { startAgents, type Agents, type TestAgent } from '../agents.ts';
+import { moveOf } from '../move.ts';
 
 const pod = { metadata: { name: 'web-0', namespace: 'demo', uid: 'u' }, spec: { containers: [] } };
 const never = new AbortController().signal;
@@ -45,17 +45,11 @@ async function brokenOff(
   target.agent.calls['target.state'] = async () => ({ state: targetState });
   target.agent.calls['target.abort'] = async () => ({ state: targetState });
   target.agent.calls['target.finished'] = async () => ({ notes: [] });
-  const underway = {
-    move: { id: 'm', pod, sourceNode: 'home-1', peer: { virtualNode: 'away' } as Peer, twinNamespace: 'demo' },
-    agentImage: 'agent:1',
-    home: agents.connection,
-    made: new MadeObjects('m'),
-    remote: undefined,
-    source: source.session,
-    target: target.session,
-    targetNode: undefined,
-    touched: { source: true, target: true },
-  };
+  const clusters = { home: agents.connection };
+  const made = new MadeRecord('m', clusters);
+  made.onNode('source');
+  made.onNode('target');
+  const underway = { move: moveOf(pod), clusters, made, source: source.session, target: target.session, targetNode: undefined };
   const standby = {
     home: agents.connection,
     plan: { pod },

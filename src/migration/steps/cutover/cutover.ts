@@ -44,7 +44,11 @@ export const cutover: Step<Committed, { readonly notes: readonly string[] }> = {
 };
 
 async function run({ underway, remote, isFirst }: Committed, { progress: say }: StepContext): Promise<{ notes: string[] }> {
-  const { move, home, source } = underway;
+  const {
+    move,
+    source,
+    clusters: { home },
+  } = underway;
   const saved = saveObject(homePod(move.pod, move.peer), move.id);
   const notes: string[] = [];
   const policy = { deadlineMs: patienceMs, onRetry: (error: Error) => say(`trying again: ${error.message}`) };
