@@ -1,6 +1,6 @@
 import type { Pod } from '../kube/types.ts';
 import type { Peer } from '../liqo/peer.ts';
-import type { Draft } from '../migration/plan.ts';
+import type { Move } from '../migration/plan.ts';
 import { rightsOfPlan, rightsOfSteps } from '../migration/rights.ts';
 import { partsOf } from '../preflight/carried.ts';
 import type { Right } from '../preflight/rights.ts';
@@ -26,7 +26,7 @@ const peer = {
   kubeconfigSecret: 'kubeconfig-resourceslice-milan',
   offloadingPatch: {},
 } as Peer;
-const draft: Draft = { id: '', pod, ...partsOf(pod), sourceNode: 'node', peer, twinNamespace: 'shop', agentImage: '' };
+const draft: Move = { id: '', pod, ...partsOf(pod), sourceNode: 'node', peer, twinNamespace: 'shop', agentImage: '' };
 
 /** docs/rbac.yaml; `npm run docs` writes it. */
 export function rbacText(): string {

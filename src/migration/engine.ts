@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { deadlineFactor } from '../deadlines.ts';
 import { MigrateError } from '../errors.ts';
-import type { KubeConnection } from '../kube/connection.ts';
 import type { MigrationReport, MigrationRequest, OnEvent, PlanReport } from './contract.ts';
 import { pinFindings } from './helpers/images.ts';
 import { findEarlier } from './earlier/find.ts';
 import { finish } from './earlier/finish.ts';
 import { takeOver, type Inherited } from './earlier/take-over.ts';
-import { MadeRecord } from './made.ts';
 import { planReport, type UnblockedPlan } from './plan.ts';
 import { rollBack } from './roll-back.ts';
 import { StepRunner } from './step-runner.ts';
@@ -22,7 +20,7 @@ import { prepare } from './steps/prepare.ts';
 import { standby } from './steps/standby.ts';
 import { Suspension } from './suspension.ts';
 import { TimelineRecorder } from './timeline.ts';
-import type { Underway } from './underway.ts';
+import { begin, type Underway } from './underway.ts';
 import { requireWithinBudget } from './within-budget.ts';
 
 export { dryRun } from './dry-run.ts';
@@ -117,18 +115,6 @@ async function inherit(request: MigrationRequest, say: (message: string) => void
     if (inherited) return inherited;
   }
   return undefined;
-}
-
-export function begin(move: UnblockedPlan, home: KubeConnection): Underway {
-  const clusters = { home };
-  return {
-    move,
-    clusters,
-    made: new MadeRecord(move.id, clusters),
-    source: undefined,
-    target: undefined,
-    targetNode: undefined,
-  };
 }
 
 /** What fails after a long sleep fails because of it, and says so. */

@@ -5,25 +5,20 @@ import { carriedText, type Parts } from '../preflight/carried.ts';
 import type { Finding } from '../preflight/finding.ts';
 import type { PlanReport } from './contract.ts';
 
-/** What a migration is about, and what the writes of its steps are made of. */
-export interface Draft extends Parts {
+/** What a migration is about; the same for whoever goes on with it. The writes of its steps are made of this. */
+export interface Move extends Parts {
   readonly id: string;
   /** As it was read before anything was touched. */
   readonly pod: Pod;
-  /** Undefined for a pod that is on no node. */
+  /** Left out for a pod that is on no node, and when nobody knows any more on which it was. */
   readonly sourceNode?: string;
   readonly peer: Peer;
   readonly twinNamespace: string;
   readonly agentImage: string;
 }
 
-/** The same, of a pod that can move; for whoever goes on with it. */
-export interface Move extends Draft {
-  readonly sourceNode: string;
-}
-
 /** A migration thought through, with nothing touched yet. Plain JSON, and the only copy of what was read: what is printed is done. */
-export interface Plan extends Draft {
+export interface Plan extends Move {
   /** The user's word on how long the pod may stand still. */
   readonly maxFreezeMs?: number;
   /** How long it may, as of now. */
@@ -32,7 +27,7 @@ export interface Plan extends Draft {
 }
 
 /** A plan with nothing in the way of it. */
-export type UnblockedPlan = Plan & Move;
+export type UnblockedPlan = Plan & { readonly sourceNode: string };
 
 /** What of a plan is printed. */
 export function planReport({ pod, sourceNode, peer, twinNamespace, budget, carries, findings }: Plan): PlanReport {
@@ -47,4 +42,9 @@ export function planReport({ pod, sourceNode, peer, twinNamespace, budget, carri
     carries: carries.map(carriedText),
     findings,
   };
+}
+
+/** For messages: `node home-1`. */
+export function sourceText({ sourceNode }: Pick<Move, 'sourceNode'>): string {
+  return sourceNode === undefined ? 'a node that nobody knows any more' : `node ${sourceNode}`;
 }

@@ -1,12 +1,12 @@
 import type { Right } from '../preflight/rights.ts';
-import type { Draft } from './plan.ts';
+import type { Move } from './plan.ts';
 import { undoingWrites, writesOf } from './steps.ts';
 import { rightOf, type Write } from './write.ts';
 
 const offloading = 'offloading.liqo.io';
 
 /** What making a plan reads at home: without these rights there is none, and the server says so. */
-export function rightsOfPlan({ pod, peer }: Pick<Draft, 'pod' | 'peer'>): Right[] {
+export function rightsOfPlan({ pod, peer }: Pick<Move, 'pod' | 'peer'>): Right[] {
   const { namespace = '' } = pod.metadata;
   return [
     { verb: 'list', group: offloading, resource: 'virtualnodes' },
@@ -22,29 +22,29 @@ export function rightsOfPlan({ pod, peer }: Pick<Draft, 'pod' | 'peer'>): Right[
  * The rights at home that a plan does not use itself, but the steps after it do. A WebSocket to `pods/exec` is a `get`, and
  * Kubernetes 1.35 and newer ask for `create` besides.
  */
-export function rightsOfSteps(draft: Draft): Right[] {
-  const { pod, peer } = draft;
+export function rightsOfSteps(move: Move): Right[] {
+  const { pod, peer } = move;
   const { namespace = '' } = pod.metadata;
   const reads: Right[] = [
     ...['list', 'watch'].map((verb) => ({ verb, resource: 'pods', namespace })),
     ...['create', 'get'].map((verb) => ({ verb, resource: 'pods/exec', namespace })),
     { verb: 'get', resource: 'secrets', namespace: peer.tenantNamespace, name: peer.kubeconfigSecret },
   ];
-  return eachOnce([...rightsOfWrites(draft, 'home'), ...reads]);
+  return eachOnce([...rightsOfWrites(move, 'home'), ...reads]);
 }
 
 /** What Liqo's user has to have at the peer, as far as it concerns what is only made on the way. */
-export function rightsAtPeer(draft: Draft): Right[] {
-  const namespace = draft.twinNamespace;
+export function rightsAtPeer(move: Move): Right[] {
+  const namespace = move.twinNamespace;
   const reads: Right[] = [
     { verb: 'get', group: offloading, resource: 'shadowpods', namespace },
-    ...(draft.tokens.length === 0 ? [] : [{ verb: 'get', resource: 'secrets', namespace }]),
+    ...(move.tokens.length === 0 ? [] : [{ verb: 'get', resource: 'secrets', namespace }]),
   ];
-  return eachOnce([...reads, ...rightsOfWrites(draft, 'peer')]);
+  return eachOnce([...reads, ...rightsOfWrites(move, 'peer')]);
 }
 
-function rightsOfWrites(draft: Draft, at: Write['at']): Right[] {
-  return [...writesOf(draft), ...undoingWrites(draft)].filter((write) => write.at === at).map(rightOf);
+function rightsOfWrites(move: Move, at: Write['at']): Right[] {
+  return [...writesOf(move), ...undoingWrites(move)].filter((write) => write.at === at).map(rightOf);
 }
 
 /** Those of one resource side by side. */

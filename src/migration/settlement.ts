@@ -2,7 +2,7 @@ import { MigrateError } from '../errors.ts';
 import { settle, sourceFacts, targetFacts, type Settlement, type SourceFact, type TargetFact } from '../protocol/settle.ts';
 import { TakenOver, type AgentSession } from './helpers/session.ts';
 import { factOnTargetNode } from './helpers/on-target-node.ts';
-import { replaceSource } from './helpers/replace-source.ts';
+import { sourceText } from './plan.ts';
 import { podOnNode } from './pod-on-node.ts';
 import type { Underway } from './underway.ts';
 
@@ -41,7 +41,7 @@ function canRun(source: SourceFact): boolean {
 
 /** The source's agent lets the pod run if it may; one that is dead, or knows nothing of the pod any more, is replaced. */
 async function endSource(underway: Underway): Promise<SourceFact> {
-  const told = await underway.source?.call('source.abort', null, 130_000).then(({ state }) => checkedSource(state), orSilent);
+  const told = await underway.source.agent?.call('source.abort', null, 130_000).then(({ state }) => checkedSource(state), orSilent);
   return told === undefined || told === 'silent' ? await takeOver(underway, false) : told;
 }
 
@@ -50,23 +50,20 @@ async function takeOver(underway: Underway, targetNeverRan: boolean): Promise<So
   const params = { ...podOnNode(underway.move), targetNeverRan };
   const ask = async (session: AgentSession | undefined): Promise<SourceFact> =>
     (await session?.call('source.takeover', params, 130_000).then(({ state }) => checkedSource(state), orSilent)) ?? 'silent';
-  const told = await ask(underway.source);
-  return told === 'silent' ? await replaceSource(underway).then(ask, orSilent) : told;
+  const told = await ask(underway.source.agent);
+  return told === 'silent' ? await underway.source.replaceAgent().then(ask, orSilent) : told;
 }
 
 async function askTarget(underway: Underway, question: 'target.state' | 'target.abort' | 'target.commit'): Promise<TargetFact> {
-  const { target } = underway;
-  return (await target?.call(question, null, 30_000).then(({ state }) => targetFacts.find((one) => one === state), orSilent)) ?? 'silent';
+  const { agent } = underway.target;
+  return (await agent?.call(question, null, 30_000).then(({ state }) => targetFacts.find((one) => one === state), orSilent)) ?? 'silent';
 }
 
 /** A target whose agent is dead: what its keepers have decided, its node tells. */
 async function askTargetNode(underway: Underway): Promise<TargetFact> {
-  const {
-    clusters: { peer },
-    targetNode,
-  } = underway;
-  if (!peer || targetNode === undefined) return 'silent';
-  return await factOnTargetNode(peer, underway.move, targetNode).catch(orSilent);
+  const { clusters, target } = underway;
+  if (!clusters.peer || target.node === undefined) return 'silent';
+  return await factOnTargetNode(clusters.peer, underway.move, target.node).catch(orSilent);
 }
 
 function orSilent(error: unknown): 'silent' {
@@ -79,13 +76,13 @@ function checkedSource(state: unknown): SourceFact {
   return sourceFacts.find((one) => one === state) ?? 'silent';
 }
 
-const sourceWords: Readonly<Record<SourceFact, (node: string) => string>> = {
-  runs: (node) => `it runs on node ${node}`,
-  undecided: (node) => `it stands frozen on node ${node}, and nothing is decided`,
-  committed: (node) => `it stands frozen on node ${node}, which has handed it over for good`,
-  replaced: (node) => `node ${node} has other processes in its place`,
-  gone: (node) => `its processes on node ${node} are gone`,
-  silent: (node) => `nobody answers on node ${node}: it is not known whether it runs there, or stands frozen`,
+const sourceWords: Readonly<Record<SourceFact, (where: string) => string>> = {
+  runs: (where) => `it runs on ${where}`,
+  undecided: (where) => `it stands frozen on ${where}, and nothing is decided`,
+  committed: (where) => `it stands frozen on ${where}, which has handed it over for good`,
+  replaced: (where) => `${where} has other processes in its place`,
+  gone: (where) => `its processes on ${where} are gone`,
+  silent: (where) => `nobody answers on ${where}: it is not known whether it runs there, or stands frozen`,
 };
 
 const targetWords: Readonly<Record<TargetFact, (peer: string) => string>> = {
@@ -100,7 +97,7 @@ const targetWords: Readonly<Record<TargetFact, (peer: string) => string>> = {
 export function inDoubt({ move }: Underway, { source, target }: Settled, cause: Error): MigrateError {
   const { name, namespace } = move.pod.metadata;
   const { virtualNode } = move.peer;
-  const message = `pod ${namespace}/${name}: ${sourceWords[source](move.sourceNode)}; ${targetWords[target](virtualNode)} (${cause.message})`;
+  const message = `pod ${namespace}/${name}: ${sourceWords[source](sourceText(move))}; ${targetWords[target](virtualNode)} (${cause.message})`;
   return new MigrateError('in-doubt', message, {
     cause,
     hint:

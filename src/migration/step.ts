@@ -1,5 +1,5 @@
 import type { OnEvent, StepName } from './contract.ts';
-import type { Draft } from './plan.ts';
+import type { Move } from './plan.ts';
 import type { Underway } from './underway.ts';
 import type { Write } from './write.ts';
 
@@ -33,7 +33,7 @@ export interface Step<In, Out> {
    * All that it changes in the clusters, in its order. The server's dry run, the rights that a plan asks for and docs/rbac.yaml
    * are made of this; a test compares it with what a migration does.
    */
-  readonly writes: (draft: Draft) => readonly Write[];
+  readonly writes: (move: Move) => readonly Write[];
   /** May return the measures of the step. */
   readonly run: (input: In, context: StepContext) => Promise<Out>;
   /**

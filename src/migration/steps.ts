@@ -1,4 +1,4 @@
-import type { Draft } from './plan.ts';
+import type { Move } from './plan.ts';
 import type { Step } from './step.ts';
 import { checkpoint } from './steps/checkpoint.ts';
 import { cleanup } from './steps/cleanup.ts';
@@ -23,11 +23,11 @@ export const steps: readonly Omit<Step<never, unknown>, 'run'>[] = [
 ];
 
 /** All that a migration changes in both clusters, in its order. */
-export function writesOf(draft: Draft): Write[] {
-  return steps.flatMap(({ writes }) => writes(draft));
+export function writesOf(move: Move): Write[] {
+  return steps.flatMap(({ writes }) => writes(move));
 }
 
 /** What it changes besides when it is rolled back. */
-export function undoingWrites(draft: Draft): Write[] {
-  return steps.filter(({ undo }) => undo).flatMap(({ writes }) => removals(writes(draft)));
+export function undoingWrites(move: Move): Write[] {
+  return steps.filter(({ undo }) => undo).flatMap(({ writes }) => removals(writes(move)));
 }

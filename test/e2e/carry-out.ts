@@ -1,9 +1,10 @@
 import { agentImage } from '../../src/cli/agent-image.ts';
 import { openConnection } from '../../src/kube/connection.ts';
-import { begin, carryOut } from '../../src/migration/engine.ts';
+import { carryOut } from '../../src/migration/engine.ts';
 import type { UnblockedPlan } from '../../src/migration/plan.ts';
 import { StepRunner } from '../../src/migration/step-runner.ts';
 import { makePlan, requireUnblocked } from '../../src/migration/steps/plan.ts';
+import { begin } from '../../src/migration/underway.ts';
 import { TimelineRecorder } from '../../src/migration/timeline.ts';
 
 /** What the program prints. */

@@ -3,10 +3,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectionFromKubeconfig, type KubeConnection } from '../../src/kube/connection.ts';
 import type { KubeObject, Pod } from '../../src/kube/types.ts';
 import type { Peer } from '../../src/liqo/peer.ts';
-import { MadeRecord } from '../../src/migration/made.ts';
+import type { AgentSession } from '../../src/migration/helpers/session.ts';
 import { rollBack } from '../../src/migration/roll-back.ts';
 import { cutover } from '../../src/migration/steps/cutover/cutover.ts';
-import type { Underway } from '../../src/migration/underway.ts';
+import { begin } from '../../src/migration/underway.ts';
 import { moveOf } from './move.ts';
 import { context } from './step-context.ts';
 import { json, startApiServer, type ApiServer } from '../kube/api-server.ts';
@@ -40,8 +40,8 @@ function has(server: ApiServer | undefined, objects: Readonly<Record<string, Kub
 test('a pod that somebody has deleted since it was moved is not made anew by the command that finishes the move', async () => {
   has(servers[0], {});
   has(servers[1], {});
-  const source = { call: async () => Promise.resolve(null) };
-  const underway = { move, clusters: { home: named(0) }, source } as unknown as Underway;
+  const underway = begin(move, named(0));
+  underway.source.agent = { call: async () => Promise.resolve(null) } as unknown as AgentSession;
   const { notes } = await cutover.run({ underway, remote: named(1), isFirst: false }, context);
   expect(servers[0]?.seen.filter(({ method }) => method !== 'GET')).toEqual([]);
   expect(notes).toEqual(['the pod was deleted after it was moved, and is not made anew']);
@@ -60,17 +60,18 @@ test.each([
     const path = '/api/v1/namespaces/twin/pods/web-0';
     has(servers[1], { [path]: { apiVersion: 'v1', kind: 'Pod', metadata } });
     const told: unknown[] = [];
-    const target = {
+    const agent = {
       close: () => undefined,
       call: async (name: string, params: unknown) => {
         if (name === 'cleanup') told.push(params);
         return Promise.resolve(name === 'cleanup' ? { refusing: false } : { state: 'never' });
       },
     };
-    const clusters = { home: named(0), peer: named(1) };
-    const made = new MadeRecord(move.id, clusters);
-    made.onNode('target');
-    await rollBack({ move, clusters, made, source: undefined, target, targetNode: 'away-1' } as unknown as Underway);
+    const underway = begin(move, named(0));
+    underway.clusters.peer = named(1);
+    underway.made.onNode('target');
+    Object.assign(underway.target, { agent, node: 'away-1' });
+    await rollBack(underway);
     expect(told).toEqual([{ podIsGone: isGone }]);
   },
   90_000,

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { MigrationEvent } from '../../src/migration/contract.ts';
-import { begin, carryOut, migrate, plan } from '../../src/migration/engine.ts';
+import { carryOut, migrate, plan } from '../../src/migration/engine.ts';
 import type { UnblockedPlan } from '../../src/migration/plan.ts';
 import { StepRunner } from '../../src/migration/step-runner.ts';
 import { undoingWrites, writesOf } from '../../src/migration/steps.ts';
 import { objectPath, type Write } from '../../src/migration/write.ts';
 import { makePlan, requireUnblocked } from '../../src/migration/steps/plan.ts';
+import { begin } from '../../src/migration/underway.ts';
 import { TimelineRecorder } from '../../src/migration/timeline.ts';
 import type { Inspection } from '../../src/protocol/agent-calls.ts';
 import { startClusters, type Clusters } from './clusters.ts';

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AgentSession } from '../../src/migration/helpers/session.ts';
-import { MadeRecord } from '../../src/migration/made.ts';
 import { inDoubt, settleBoth, type Settled } from '../../src/migration/settlement.ts';
-import type { Underway } from '../../src/migration/underway.ts';
+import { begin, type Underway } from '../../src/migration/underway.ts';
 import type { Role } from '../../src/protocol/agent-calls.ts';
 import type { SourceFact, TargetFact } from '../../src/protocol/settle.ts';
 import { moveOf } from './move.ts';
@@ -17,26 +16,19 @@ beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   agents = await startAgents();
   asked = [];
-  underway = {
-    move: moveOf(pod),
-    clusters: { home: agents.connection },
-    made: new MadeRecord('m', {}),
-    source: undefined,
-    target: undefined,
-    targetNode: undefined,
-  };
+  underway = begin(moveOf(pod), agents.connection);
 });
 
 afterEach(async () => {
-  underway.source?.close();
-  underway.target?.close();
+  underway.source.agent?.close();
+  underway.target.agent?.close();
   await agents.close();
   vi.restoreAllMocks();
 });
 
 async function attend(role: Role): Promise<TestAgent> {
   const agent = await agents.start(role);
-  underway[role] = await AgentSession.open(agents.connection, agent.pod, { role, migration: 'm' }, new AbortController().signal);
+  underway[role].agent = await AgentSession.open(agents.connection, agent.pod, { role, migration: 'm' }, new AbortController().signal);
   return agent;
 }
 

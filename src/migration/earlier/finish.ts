@@ -18,7 +18,7 @@ export async function finish(
   runner: StepRunner,
   timeline: TimelineRecorder,
 ): Promise<MigrationReport> {
-  const { move, targetNode } = underway;
+  const { move, target } = underway;
   // The pod runs at the peer: there is only forward, whatever the user presses.
   runner.ignoreStop();
   const committed = { underway, remote, isFirst: false };
@@ -35,9 +35,9 @@ export async function finish(
   return {
     pod: request.pod,
     namespace: request.namespace,
-    from: move.sourceNode,
+    from: move.sourceNode ?? '',
     to: virtualNode,
-    node: targetNode ?? '',
+    node: target.node ?? '',
     frozenMs: null,
     totalMs: Math.round(runner.totalMs),
     bytes: 0,

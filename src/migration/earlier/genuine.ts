@@ -24,7 +24,7 @@ export async function genuineOnly(
   signal: AbortSignal,
 ): Promise<Pod[]> {
   if (helpers.length === 0) return [];
-  const move: Move = {
+  const move: Move & { sourceNode: string } = {
     id: 'dry-run',
     pod: { metadata: { name: 'dry-run', namespace }, spec: { containers: [] } },
     sourceNode: '',
@@ -38,9 +38,9 @@ export async function genuineOnly(
   const made = { source: sourceHelper(move), target: targetHelper(move, new Map()) };
   const asAdmitted = async (wanted: Pod): Promise<Pod> => {
     const { nodeName: _nowhere, ...spec } = wanted.spec;
-    const draft: Pod = { ...wanted, spec };
+    const move: Pod = { ...wanted, spec };
     // One that is refused now (a quota, say) tells nothing of those that were not.
-    return await home.create<Pod>(podsIn(namespace), draft, signal, { dryRun: 'All' }).catch(() => wanted);
+    return await home.create<Pod>(podsIn(namespace), move, signal, { dryRun: 'All' }).catch(() => wanted);
   };
   const [source, target] = await Promise.all([asAdmitted(made.source), asAdmitted(made.target)]);
   return helpers.filter((helper) => isGenuine(helper, helper.metadata.labels?.[roleLabel] === 'target' ? target : source));

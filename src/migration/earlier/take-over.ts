@@ -14,13 +14,12 @@ import type { MigrationRequest } from '../contract.ts';
 import { roleLabel, withMovedContainers } from '../helpers/pods.ts';
 import { AgentSession, TakenOver } from '../helpers/session.ts';
 import { helperGraceSeconds } from '../helpers/start.ts';
-import { MadeRecord } from '../made.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
 import { checkedRecord } from '../record.ts';
 import { rollBack } from '../roll-back.ts';
 import { inDoubt, settleBoth, type Settled } from '../settlement.ts';
 import { isReplacement } from '../steps/cutover/task.ts';
-import type { Underway } from '../underway.ts';
+import { begin, type Underway } from '../underway.ts';
 import { findEarlier, helperOf, requireUnattended, type Earlier } from './find.ts';
 
 /** A migration that another command has brought to its commit, and that this one finishes. */
@@ -59,9 +58,9 @@ async function settleEarlier(
   signal: AbortSignal,
 ): Promise<Inherited | undefined> {
   say(`migration ${earlier.id} of it was left half-way: asking both ends how it stands`);
-  const underway = await assemble(request, earlier, signal);
+  const { underway, isReplaced } = await assemble(request, earlier, signal);
   // Who has made the new object at home had settled that before.
-  const settled: Settled = underway.isReplaced ? { settlement: 'go on', source: 'silent', target: 'silent' } : await settleBoth(underway);
+  const settled: Settled = isReplaced ? { settlement: 'go on', source: 'silent', target: 'silent' } : await settleBoth(underway);
   if (settled.settlement === 'in doubt') throw inDoubt(underway, settled, new Error(`migration ${earlier.id} was left half-way`));
   if (settled.settlement === 'roll back') {
     say(`taking back what migration ${earlier.id} has left`);
@@ -75,7 +74,8 @@ async function settleEarlier(
   const { peer: remote } = underway.clusters;
   if (!remote) throw new Error('the peer cannot be reached');
   const pod = await podAsItWas(underway, earlier);
-  return { underway: { ...underway, move: { ...underway.move, pod, ...partsOf(pod) } }, remote };
+  underway.move = { ...underway.move, pod, ...partsOf(pod) };
+  return { underway, remote };
 }
 
 /** All that is known of it, and a conversation with each agent that is alive; nobody else may speak to those from then on. */
@@ -83,7 +83,7 @@ async function assemble(
   request: MigrationRequest,
   earlier: Earlier,
   signal: AbortSignal,
-): Promise<Underway & { readonly isReplaced: boolean }> {
+): Promise<{ readonly underway: Underway; readonly isReplaced: boolean }> {
   const { connection: home, namespace, pod: name, agentImage } = request;
   const [source, target] = [helperOf(earlier, 'source'), helperOf(earlier, 'target')];
   const uid = earlier.helpers[0]?.metadata.annotations?.[movedPodUidAnnotation] ?? '';
@@ -96,8 +96,10 @@ async function assemble(
       : { metadata: { name, namespace, uid }, spec: { containers: [] } };
   const peer = await findPeer(home, target?.spec.nodeName ?? request.to, signal);
   const twin = await twinNamespace(home, namespace, peer, signal);
-  const clusters: Underway['clusters'] = { home };
-  const made = new MadeRecord(earlier.id, clusters);
+  const sourceNode = source?.spec.nodeName ?? current?.spec.nodeName;
+  const placed = sourceNode === undefined ? {} : { sourceNode };
+  const underway = begin({ id: earlier.id, pod, ...partsOf(pod), ...placed, peer, twinNamespace: twin, agentImage }, home);
+  const { clusters, made } = underway;
   const ofHelpers = { at: 'home', collection: podsIn(namespace), gracePeriodSeconds: helperGraceSeconds } as const;
   for (const helper of earlier.helpers) made.found(helper, { ...ofHelpers, what: `helper pod ${helper.metadata.name}` });
   const attend = async (helper: Pod | undefined, role: Role): Promise<AgentSession | undefined> => {
@@ -107,32 +109,17 @@ async function assemble(
       return undefined;
     });
   };
-  const underway = {
-    isReplaced,
-    move: {
-      id: earlier.id,
-      pod,
-      ...partsOf(pod),
-      sourceNode: source?.spec.nodeName ?? current?.spec.nodeName ?? '',
-      peer,
-      twinNamespace: twin,
-      agentImage,
-    },
-    clusters,
-    made,
-    source: await attend(source, 'source'),
-    target: await attend(target, 'target'),
-    targetNode: undefined as string | undefined,
-  };
+  underway.source.agent = await attend(source, 'source');
+  underway.target.agent = await attend(target, 'target');
   const remote = (await reachDirectly(home, peer, signal)) ?? (source && (await reachThrough(home, peer, source, signal)));
   if (remote) clusters.peer = remote;
   if (remote && target) {
     const there = await remote.get<Pod>(`${podsIn(twin)}/${target.metadata.name}`, signal).catch(() => undefined);
-    underway.targetNode = there?.spec.nodeName;
+    underway.target.node = there?.spec.nodeName;
   }
   if (source) made.onNode('source');
-  if (underway.target || underway.targetNode !== undefined) made.onNode('target');
-  return underway;
+  if (underway.target.agent || underway.target.node !== undefined) made.onNode('target');
+  return { underway, isReplaced };
 }
 
 /**
@@ -150,7 +137,7 @@ async function findAtPeer({ clusters: { peer: remote }, move, made, target }: Un
   };
   await find(secretsIn(twin), 'Secret', `${migrationLabel}=${id}`);
   await find(shadowPodsIn(twin), 'ShadowPod', `${migrationLabel}=${id},!${nodeNameLabel}`);
-  const name = target?.pod.metadata.name ?? helper;
+  const name = target.agent?.pod.metadata.name ?? helper;
   const shadow = await remote.get<KubeObject>(`${shadowPodsIn(twin)}/${pod.metadata.name}`).catch(unlessNotFound);
   if (!shadow?.metadata.ownerReferences?.some((owner) => owner.kind === 'Pod' && owner.name === name)) return;
   record(shadow, shadowPodsIn(twin), 'ShadowPod');
@@ -163,7 +150,7 @@ async function podAsItWas({ move, source }: Underway, earlier: Earlier): Promise
   const first = earlier.helpers.find(({ metadata }) => metadata.labels?.[roleLabel] === 'source');
   const mark = first?.metadata.annotations?.[recordAnnotation];
   try {
-    const answer = await source?.call('source.state', null, 20_000);
+    const answer = await source.agent?.call('source.state', null, 20_000);
     return checkedRecord(answer?.record, mark, move.pod).pod;
   } catch (cause) {
     if (move.pod.status !== undefined) return move.pod;

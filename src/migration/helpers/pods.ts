@@ -11,7 +11,7 @@ import {
   recordAnnotation,
 } from '../../liqo/names.ts';
 import { deadlineFactor, scaled } from '../../deadlines.ts';
-import type { Draft, Move } from '../plan.ts';
+import type { Move } from '../plan.ts';
 import { helperPlacement } from './placement.ts';
 import { imageAtPeer, type Pins } from './images.ts';
 
@@ -36,7 +36,7 @@ export const roleLabel = 'kubectl-migrate/role';
  * It carries the mark of the pod's object: who finishes the migration in our place gets that object from the node, and must
  * know that it is the one that the API server gave us.
  */
-export function sourceHelper(move: Move, role: 'source' | 'rescue' = 'source'): Pod {
+export function sourceHelper(move: Move & { readonly sourceNode: string }, role: 'source' | 'rescue' = 'source'): Pod {
   const pod = helper(move, role, { nodeName: move.sourceNode, hostPID: true, tolerations: [{ operator: 'Exists' }] });
   pod.metadata.annotations = { ...pod.metadata.annotations, [recordAnnotation]: markOf(move.pod) };
   return pod;
@@ -80,7 +80,7 @@ export function oneShotHelper(move: Move, node: string, args: readonly string[])
  * No init container: the kubelet notices the end of one only once a second (PLEG), and starts the containers of a pod in
  * a row. It starts none before the hook of the one before has ended, so the program is there when the first image needs it.
  */
-export function targetHelper(move: Draft, pins: Pins): Pod {
+export function targetHelper(move: Move, pins: Pins): Pod {
   const { spec } = move.pod;
   const images = new Map(
     [...spec.containers, ...(spec.initContainers ?? [])].map((container) => [imageAtPeer(container, pins), container]),
@@ -112,7 +112,7 @@ export function targetHelper(move: Draft, pins: Pins): Pod {
   return pod;
 }
 
-function helper({ id, pod, agentImage }: Draft, role: 'source' | 'target' | 'rescue', spec: Partial<Pod['spec']>): Pod {
+function helper({ id, pod, agentImage }: Move, role: 'source' | 'target' | 'rescue', spec: Partial<Pod['spec']>): Pod {
   const { name, namespace, uid } = pod.metadata;
   return {
     apiVersion: 'v1',

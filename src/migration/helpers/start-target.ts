@@ -3,7 +3,7 @@ import { podsIn } from '../../kube/paths.ts';
 import type { Pod } from '../../kube/types.ts';
 import { finding } from '../../preflight/finding.ts';
 import { refusal } from '../../preflight/refusal.ts';
-import type { Underway } from '../underway.ts';
+import type { Ground } from '../underway.ts';
 import { otherImages, pinsNeeded, type Pins } from './images.ts';
 import { targetHelper } from './pods.ts';
 import { startHelper } from './start.ts';
@@ -15,7 +15,7 @@ import { startHelper } from './start.ts';
  * @throws MigrateError (refused) when an image cannot be had there, or only another one of the same name
  */
 export async function startTargetHelper(
-  underway: Underway,
+  ground: Ground,
   say: (message: string) => void,
   signal: AbortSignal,
 ): Promise<{ pod: Pod; pins: Pins }> {
@@ -23,13 +23,13 @@ export async function startTargetHelper(
     clusters: { home },
     move,
     made,
-  } = underway;
+  } = ground;
   let pins: Pins = new Map<string, string>();
   for (let attempt = 1; ; attempt++) {
     const wanted = targetHelper(move, pins);
     if (attempt > 1) wanted.metadata.name = `${wanted.metadata.name}-${attempt}`;
     const path = `${podsIn(move.pod.metadata.namespace ?? '')}/${wanted.metadata.name}`;
-    const started = await startHelper(underway, wanted, signal).catch((error: unknown) => error as Error);
+    const started = await startHelper(ground, wanted, signal).catch((error: unknown) => error as Error);
     signal.throwIfAborted();
     const seen = started instanceof Error ? await home.get<Pod>(path, signal).catch(() => undefined) : started;
     const more = seen ? pinsNeeded(move.pod, seen, pins) : new Map<string, string>();

@@ -8,7 +8,7 @@ import { remoteClusterLabel } from '../../liqo/names.ts';
 import { taintFindings } from '../../liqo/tolerations.ts';
 import { twinNamespace } from '../../liqo/twin-namespace.ts';
 import type { MigrationRequest } from '../contract.ts';
-import type { Draft, Plan, UnblockedPlan } from '../plan.ts';
+import type { Move, Plan, UnblockedPlan } from '../plan.ts';
 import { rightsOfSteps } from '../rights.ts';
 import { freezeBudget, mostBytesPerSecond, overBudget, overPatience } from '../../preflight/budget.ts';
 import { partsOf } from '../../preflight/carried.ts';
@@ -35,15 +35,15 @@ export async function makePlan(request: MigrationRequest, id: string, signal: Ab
   const twin = await twinNamespace(connection, namespace, peer, signal);
   const { nodeName: sourceNode } = pod.spec;
   const placed = sourceNode === undefined ? {} : { sourceNode };
-  const draft: Draft = { id, pod, ...partsOf(pod), ...placed, peer, twinNamespace: twin, agentImage };
+  const move: Move = { id, pod, ...partsOf(pod), ...placed, peer, twinNamespace: twin, agentImage };
   const now = Date.now();
   const budget = freezeBudget(pod, { now, maxFreezeMs });
   const [ofNode, ofUser] = await Promise.all([
     nodeFindings(connection, sourceNode, peer, signal),
-    missingRights(connection, rightsOfSteps(draft), signal),
+    missingRights(connection, rightsOfSteps(move), signal),
   ]);
   return {
-    ...draft,
+    ...move,
     ...(maxFreezeMs === undefined ? {} : { maxFreezeMs }),
     budget,
     findings: [

@@ -2,15 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { MigrateError } from '../../errors.ts';
 import { podsIn } from '../../kube/paths.ts';
 import type { Pod } from '../../kube/types.ts';
-import type { Role } from '../../protocol/agent-calls.ts';
 import { checkedFacts, checkedInspection } from '../../protocol/checked-inspection.ts';
 import { attempt } from '../attempt.ts';
+import type { Endpoint } from '../endpoint/endpoint.ts';
 import { sourceHelper, targetHelper } from '../helpers/pods.ts';
-import { AgentSession } from '../helpers/session.ts';
-import { startHelper } from '../helpers/start.ts';
-import { startTargetHelper } from '../helpers/start-target.ts';
+import type { Pins } from '../helpers/images.ts';
+import type { AgentSession } from '../helpers/session.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
-import type { Draft, UnblockedPlan } from '../plan.ts';
+import type { Move, UnblockedPlan } from '../plan.ts';
 import { podOnNode } from '../pod-on-node.ts';
 import type { Prepared } from '../prepared.ts';
 import type { Step, StepContext } from '../step.ts';
@@ -19,6 +18,12 @@ import type { Underway } from '../underway.ts';
 import { requireWithinBudget } from '../within-budget.ts';
 import { creation } from '../write.ts';
 import { requireFit } from './fit.ts';
+
+interface Started {
+  readonly agent: AgentSession;
+  readonly helper: Pod;
+  readonly pins: Pins;
+}
 
 interface Begun {
   readonly plan: UnblockedPlan;
@@ -33,7 +38,7 @@ interface Begun {
  */
 export const prepare: Step<Begun, Prepared> = {
   name: 'prepare',
-  writes: (draft) => helpersOf(draft).map((helper) => creation('home', podsIn(draft.pod.metadata.namespace ?? ''), helper)),
+  writes: (move) => helpersOf(move).map((helper) => creation('home', podsIn(move.pod.metadata.namespace ?? ''), helper)),
   run,
   undo: removeHelpers,
 };
@@ -46,35 +51,33 @@ async function removeHelpers({ made }: Underway): Promise<string[]> {
 }
 
 /** Both helpers, as they are first tried: which images have another meaning at the peer shows only when they are pulled. */
-export function helpersOf(draft: Draft): Pod[] {
-  const { sourceNode } = draft;
-  return [...(sourceNode === undefined ? [] : [sourceHelper({ ...draft, sourceNode })]), targetHelper(draft, new Map())];
+export function helpersOf(move: Move): Pod[] {
+  const { sourceNode } = move;
+  return [...(sourceNode === undefined ? [] : [sourceHelper({ ...move, sourceNode })]), targetHelper(move, new Map())];
 }
 
 async function run({ plan, underway }: Begun, { progress: say, onEvent, signal }: StepContext): Promise<Prepared> {
   const { home } = underway.clusters;
   const pod = podOnNode(plan);
-  const attend = async (helper: Pod, role: Role, stop: AbortSignal): Promise<AgentSession> => {
-    const session = await AgentSession.open(home, helper, { role, migration: plan.id }, stop);
-    underway[role] = session;
-    session.listen(
+  const start = async (end: Endpoint, stop: AbortSignal): Promise<Started> => {
+    const { helper, pins } = await end.startAgent(say, stop);
+    const { role, agent } = end;
+    if (!agent) throw new Error('its agent is dead');
+    agent.listen(
       (event) => event.type === 'bytes' || event.type === 'span' || onEvent({ type: 'log', message: `${role}: ${JSON.stringify(event)}` }),
     );
-    return session;
+    return { agent, helper, pins };
   };
   say('starting the helper pods');
-  const [{ source, inspection }, { target, targetPod, pins }] = await together(
+  const [{ source, inspection }, { agent: target, helper: targetPod, pins }] = await together(
     signal,
     async (stop) => {
-      const source = await attend(await startHelper(underway, sourceHelper(plan), stop), 'source', stop);
+      const { agent } = await start(underway.source, stop);
       underway.made.onNode('source');
-      const inspection = checkedInspection(await source.call('source.inspect', { ...pod, to: plan.peer.virtualNode }, 60_000));
-      return { source, inspection };
+      const inspection = checkedInspection(await agent.call('source.inspect', { ...pod, to: plan.peer.virtualNode }, 60_000));
+      return { source: agent, inspection };
     },
-    async (stop) => {
-      const { pod: targetPod, pins } = await startTargetHelper(underway, say, stop);
-      return { target: await attend(targetPod, 'target', stop), targetPod, pins };
-    },
+    async (stop) => start(underway.target, stop),
   );
 
   say('looking at both nodes');
@@ -83,7 +86,7 @@ async function run({ plan, underway }: Begun, { progress: say, onEvent, signal }
   const twin = await remote.get<Pod>(`${podsIn(plan.twinNamespace)}/${targetPod.metadata.name}`, signal);
   const targetNode = twin.spec.nodeName;
   if (targetNode === undefined) throw new MigrateError('failed', `helper pod ${targetPod.metadata.name} runs on no node of the peer`);
-  underway.targetNode = targetNode;
+  underway.target.node = targetNode;
   underway.made.onNode('target');
   const there = checkedFacts((await target.call('target.inspect', null, 60_000)).facts);
   const told = await requireFit(home, plan, remote, { inspection, helper: targetPod }, { facts: there, helper: twin }, signal);

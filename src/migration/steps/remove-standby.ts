@@ -1,13 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { scaled } from '../../deadlines.ts';
-import { unlessNotFound } from '../../kube/errors.ts';
 import { podsIn } from '../../kube/paths.ts';
-import type { KubeObject, Pod } from '../../kube/types.ts';
+import type { Pod } from '../../kube/types.ts';
 import { waitFor } from '../../kube/wait.ts';
 import { shadowPodsIn } from '../../liqo/paths.ts';
 import { attempt } from '../attempt.ts';
-import { cleanTargetNode } from '../helpers/on-target-node.ts';
-import { TakenOver } from '../helpers/session.ts';
+import { isStandby } from '../is-standby.ts';
 import type { Underway } from '../underway.ts';
 
 /**
@@ -18,7 +14,7 @@ import type { Underway } from '../underway.ts';
  * @throws TakenOver
  */
 export async function removeStandby(underway: Underway): Promise<string[]> {
-  const { move, made } = underway;
+  const { move, made, source, target } = underway;
   const failures: string[] = [];
   const shadowPod = `${shadowPodsIn(move.twinNamespace)}/${move.pod.metadata.name}`;
   for (const one of made.objectsAt('peer')) {
@@ -28,10 +24,9 @@ export async function removeStandby(underway: Underway): Promise<string[]> {
     });
     failures.push(...removed);
   }
-  if (made.isOnNode('target'))
-    failures.push(...(await attempt(`node ${underway.targetNode ?? ''} of ${move.peer.virtualNode}`, async () => cleanTarget(underway))));
-  underway.source?.close();
-  underway.target?.close();
+  if (made.isOnNode('target')) failures.push(...(await attempt(target.where(), async () => target.clean('given-up'))));
+  source.agent?.close();
+  target.agent?.close();
   return failures;
 }
 
@@ -50,48 +45,4 @@ async function untilGone({ clusters, move }: Underway): Promise<void> {
     },
     new AbortController().signal,
   );
-}
-
-const refusingMs = 30_000;
-
-/**
- * As long as the peer or the node has the pod, the node could start it from nothing, and refuses it: what has been deleted may be
- * there for a moment longer, and what could not be deleted is wanted still.
- */
-async function cleanTarget(underway: Underway): Promise<void> {
-  const { target, targetNode } = underway;
-  const remote = underway.clusters.peer;
-  const deadline = performance.now() + scaled(refusingMs);
-  for (;;) {
-    const podIsGone = await isGoneAtPeer(underway);
-    let trouble: unknown = new Error('its agent is dead');
-    const answer = await target?.call('cleanup', { podIsGone }, 20_000).catch((error: unknown) => {
-      if (error instanceof TakenOver) throw error;
-      trouble = error;
-    });
-    if (answer && !answer.refusing) return;
-    if (!answer && (!remote || targetNode === undefined)) throw trouble;
-    if (!answer && podIsGone && remote && targetNode !== undefined)
-      return await cleanTargetNode(remote, underway.move, targetNode, 'given-up');
-    if (performance.now() > deadline) throw answer ? new Error('it refuses the containers of the pod until that is gone there') : trouble;
-    await delay(1_000);
-  }
-}
-
-/** Whether the peer's API server says so; one that says nothing has the pod, perhaps. */
-async function isGoneAtPeer({ clusters, move }: Underway): Promise<boolean> {
-  const remote = clusters.peer;
-  const { name } = move.pod.metadata;
-  try {
-    // The pod last: without its ShadowPod no other one is made.
-    if (!remote || (await remote.get<KubeObject>(`${shadowPodsIn(move.twinNamespace)}/${name}`).catch(unlessNotFound))) return false;
-    return !isStandby(await remote.get<Pod>(`${podsIn(move.twinNamespace)}/${name}`).catch(unlessNotFound));
-  } catch {
-    return false;
-  }
-}
-
-/** Whether Liqo has made it of a ShadowPod; one of the same name that somebody has made there is not ours to wait for. */
-function isStandby(pod: Pod | undefined): boolean {
-  return pod?.metadata.ownerReferences?.some(({ kind, controller }) => kind === 'ShadowPod' && controller === true) ?? false;
 }

@@ -10,7 +10,7 @@ import { freezeBudget, type FreezeBudget } from '../../preflight/budget.ts';
 import { requireNoDrift } from '../drift.ts';
 import { withPins } from '../helpers/images.ts';
 import { targetHelper } from '../helpers/pods.ts';
-import type { Draft } from '../plan.ts';
+import type { Move } from '../plan.ts';
 import { podOnNode } from '../pod-on-node.ts';
 import type { Prepared } from '../prepared.ts';
 import type { Step, StepContext } from '../step.ts';
@@ -34,12 +34,12 @@ export interface Standby extends Prepared {
 /** Makes the pod at the peer, up to the creation of its first container, which the target agent holds. */
 export const standby: Step<Prepared, Standby> = { name: 'standby', writes, run, undo: removeStandby };
 
-function writes(draft: Draft): Write[] {
-  const { pod, peer, twinNamespace, tokens } = draft;
+function writes(move: Move): Write[] {
+  const { pod, peer, twinNamespace, tokens } = move;
   const secrets = secretsIn(twinNamespace);
-  const secret = tokenSecret(draft, Object.fromEntries(tokens.map(({ key }) => [key, ''])), new Date(0).toISOString());
+  const secret = tokenSecret(move, Object.fromEntries(tokens.map(({ key }) => [key, ''])), new Date(0).toISOString());
   // Its UID and its node are known when it is there.
-  const helper = targetHelper(draft, new Map());
+  const helper = targetHelper(move, new Map());
   const unknown = { metadata: { ...helper.metadata, uid: '00000000-0000-0000-0000-000000000000' }, spec: { ...helper.spec, nodeName: '' } };
   const shadowPod = standbyShadowPod(pod, peer, twinNamespace, unknown);
   const ofTokens: Write[] = [

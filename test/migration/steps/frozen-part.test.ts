@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { MigrationEvent } from '../../../src/migration/contract.ts';
 import { AgentSession } from '../../../src/migration/helpers/session.ts';
-import { MadeRecord } from '../../../src/migration/made.ts';
 import { StepRunner } from '../../../src/migration/step-runner.ts';
 import { startFrozenPart } from '../../../src/migration/steps/frozen-part.ts';
 import type { Standby } from '../../../src/migration/steps/standby.ts';
+import { begin } from '../../../src/migration/underway.ts';
 import { TimelineRecorder } from '../../../src/migration/timeline.ts';
 import type { Role } from '../../../src/protocol/agent-calls.ts';
 import type { SourceFact, TargetFact } from '../../../src/protocol/settle.ts';
@@ -45,11 +45,11 @@ async function brokenOff(
   target.agent.calls['target.state'] = async () => ({ state: targetState });
   target.agent.calls['target.abort'] = async () => ({ state: targetState });
   target.agent.calls['target.finished'] = async () => ({ notes: [] });
-  const clusters = { home: agents.connection };
-  const made = new MadeRecord('m', clusters);
-  made.onNode('source');
-  made.onNode('target');
-  const underway = { move: moveOf(pod), clusters, made, source: source.session, target: target.session, targetNode: undefined };
+  const underway = begin(moveOf(pod), agents.connection);
+  underway.made.onNode('source');
+  underway.made.onNode('target');
+  underway.source.agent = source.session;
+  underway.target.agent = target.session;
   const standby = {
     home: agents.connection,
     plan: { pod },

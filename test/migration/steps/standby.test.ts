@@ -25,7 +25,7 @@ async function done(isAwaited: boolean): Promise<string[]> {
     pins: new Map(),
     underway: {
       made: {
-        create: async (_at: unknown, collection: string) => {
+        create: async (_object: unknown, { collection }: { readonly collection: string }) => {
           steps.push(collection);
           return Promise.reject(new Error('no more than that'));
         },

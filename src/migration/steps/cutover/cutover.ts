@@ -39,14 +39,14 @@ export interface Committed {
  */
 export const cutover: Step<Committed, { readonly notes: readonly string[] }> = {
   name: 'cutover',
-  writes: (draft) => cutoverTasks.flatMap((task) => task.writes(draft)),
+  writes: (move) => cutoverTasks.flatMap((task) => task.writes(move)),
   run,
 };
 
 async function run({ underway, remote, isFirst }: Committed, { progress: say }: StepContext): Promise<{ notes: string[] }> {
   const {
     move,
-    source,
+    source: { agent: source },
     clusters: { home },
   } = underway;
   const saved = saveObject(homePod(move.pod, move.peer), move.id);

@@ -2,6 +2,7 @@ import { unlessNotFound, unlessOther } from '../../../kube/errors.ts';
 import { podsIn } from '../../../kube/paths.ts';
 import { retry } from '../../../kube/retry.ts';
 import type { Pod } from '../../../kube/types.ts';
+import { sourceText } from '../../plan.ts';
 import type { CutoverTask } from './task.ts';
 
 /** Takes the pod's old object away, by its UID: one of the same name that somebody made since is not meant. */
@@ -12,8 +13,7 @@ export const deleteOld: CutoverTask = {
   run: async ({ move, home, policy }) => {
     await retry(async () => home.delete(pathOf(move.pod), optionsOf(move.pod)).catch(unlessNotFound).catch(unlessOther), policy);
   },
-  undone: ({ sourceNode }, home) =>
-    `its old object is still in cluster ${home.name}, and its old processes stay frozen on node ${sourceNode}`,
+  undone: (move, home) => `its old object is still in cluster ${home.name}, and its old processes stay frozen on ${sourceText(move)}`,
   byHand: ({ pod }) => {
     const options = JSON.stringify({ kind: 'DeleteOptions', apiVersion: 'v1', ...optionsOf(pod) });
     return [`kubectl delete --raw ${pathOf(pod)} -f - <<< '${options}'`];

@@ -1,3 +1,4 @@
+import { sourceText } from '../../plan.ts';
 import type { CutoverTask } from './task.ts';
 
 /**
@@ -18,6 +19,6 @@ export const killSource: CutoverTask = {
     // Side by side with what follows: who waits for the pod waits for that.
     await Promise.resolve();
   },
-  undone: ({ sourceNode }) => `its old processes stay frozen on node ${sourceNode}`,
+  undone: (move) => `its old processes stay frozen on ${sourceText(move)}`,
   byHand: () => [],
 };

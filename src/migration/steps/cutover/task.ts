@@ -7,7 +7,7 @@ import { tokenSecretName } from '../../../liqo/forge-volumes.ts';
 import { shadowPodsIn } from '../../../liqo/paths.ts';
 import type { AgentSession } from '../../helpers/session.ts';
 import type { SavedObject } from '../../saved-object.ts';
-import type { Draft, Move } from '../../plan.ts';
+import type { Move } from '../../plan.ts';
 import type { Write } from '../../write.ts';
 
 /** What the tasks of a cutover see in both clusters before any of them is done. */
@@ -44,7 +44,7 @@ export interface Cutover {
 export interface CutoverTask {
   readonly name: string;
   /** What it changes in the clusters. */
-  readonly writes: (draft: Draft) => readonly Write[];
+  readonly writes: (move: Move) => readonly Write[];
   readonly isDone: (seen: Seen, move: Move) => boolean;
   readonly run: (cutover: Cutover) => Promise<void>;
   /** How things stand as long as it is not done, as the end of a sentence about the pod. */
