@@ -14,10 +14,10 @@ export interface Prepared {
   readonly remote: KubeConnection;
   readonly source: AgentSession;
   readonly target: AgentSession;
-  /** The peer's node on which that is. */
-  readonly targetNode: string;
   /** The target helper as the peer's API server has it. */
   readonly targetTwin: Pod;
+  /** The peer's node on which that is. */
+  readonly targetNode: string;
   /** Images that the pod at the peer names by digest. */
   readonly pins: Pins;
   /** What the source agent found in the pod before anything was touched, and of the findings of both those that do not block. */

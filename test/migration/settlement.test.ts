@@ -112,6 +112,14 @@ describe('beside a source that does not answer', () => {
   });
 });
 
+test('a source whose node nobody knows is silent, and is not looked for on any other', async () => {
+  const { sourceNode: _unknown, ...move } = underway.move;
+  underway = begin(move, agents.connection);
+  await target('held');
+  expect(await settleBoth(underway)).toEqual({ settlement: 'in doubt', source: 'silent', target: 'held' });
+  expect(agents.api.seen.filter(({ method }) => method === 'POST')).toEqual([]);
+});
+
 describe('nobody claims for the target that it never ran', () => {
   test('a record is not revoked when the target does not answer', async () => {
     await source('committed');

@@ -31,7 +31,10 @@ export function homeEndpoint(ground: Ground): HomeEndpoint {
     node: ground.move.sourceNode,
     agent: undefined,
     where: () => sourceText(ground.move),
-    startAgent: async (_say, signal) => ({ helper: (await start('source', signal)).pod, pins: new Map() }),
+    startAgent: async (_say, signal) => {
+      const agent = await start('source', signal);
+      return { agent, helper: agent.pod, pins: new Map() };
+    },
     replaceAgent: async () => {
       end.agent?.close();
       end.agent = undefined;

@@ -24,8 +24,8 @@ export function peerEndpoint(ground: Ground): Endpoint {
     startAgent: async (say, signal) => {
       const { move, clusters } = ground;
       const { pod, pins } = await startTargetHelper(ground, say, signal);
-      end.agent = await AgentSession.open(clusters.home, pod, { role: 'target', migration: move.id }, signal);
-      return { helper: pod, pins };
+      const agent = (end.agent = await AgentSession.open(clusters.home, pod, { role: 'target', migration: move.id }, signal));
+      return { agent, helper: pod, pins };
     },
     clean: async (outcome) => {
       if (outcome === 'given-up') return await giveBack(ground, end);

@@ -4,10 +4,8 @@ import { podsIn } from '../../kube/paths.ts';
 import type { Pod } from '../../kube/types.ts';
 import { checkedFacts, checkedInspection } from '../../protocol/checked-inspection.ts';
 import { attempt } from '../attempt.ts';
-import type { Endpoint } from '../endpoint/endpoint.ts';
+import type { Endpoint, Started } from '../endpoint/endpoint.ts';
 import { sourceHelper, targetHelper } from '../helpers/pods.ts';
-import type { Pins } from '../helpers/images.ts';
-import type { AgentSession } from '../helpers/session.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
 import type { Move, UnblockedPlan } from '../plan.ts';
 import { podOnNode } from '../pod-on-node.ts';
@@ -18,12 +16,6 @@ import type { Underway } from '../underway.ts';
 import { requireWithinBudget } from '../within-budget.ts';
 import { creation } from '../write.ts';
 import { requireFit } from './fit.ts';
-
-interface Started {
-  readonly agent: AgentSession;
-  readonly helper: Pod;
-  readonly pins: Pins;
-}
 
 interface Begun {
   readonly plan: UnblockedPlan;
@@ -60,13 +52,11 @@ async function run({ plan, underway }: Begun, { progress: say, onEvent, signal }
   const { home } = underway.clusters;
   const pod = podOnNode(plan);
   const start = async (end: Endpoint, stop: AbortSignal): Promise<Started> => {
-    const { helper, pins } = await end.startAgent(say, stop);
-    const { role, agent } = end;
-    if (!agent) throw new Error('its agent is dead');
-    agent.listen(
-      (event) => event.type === 'bytes' || event.type === 'span' || onEvent({ type: 'log', message: `${role}: ${JSON.stringify(event)}` }),
-    );
-    return { agent, helper, pins };
+    const started = await end.startAgent(say, stop);
+    started.agent.listen((event) => {
+      if (event.type !== 'bytes' && event.type !== 'span') onEvent({ type: 'log', message: `${end.role}: ${JSON.stringify(event)}` });
+    });
+    return started;
   };
   say('starting the helper pods');
   const [{ source, inspection }, { agent: target, helper: targetPod, pins }] = await together(
