@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { WebSocketServer, type RawData } from 'ws';
 import { serveEnd } from '../../src/agent/daemon.ts';
 import type { EndCalls } from '../../src/agent/end.ts';
 import { connectionFromKubeconfig, type KubeConnection } from '../../src/kube/connection.ts';
@@ -9,7 +10,6 @@ import type { Pod } from '../../src/kube/types.ts';
 import type { Role } from '../../src/protocol/agent-calls.ts';
 import type { AgentEvent } from '../../src/protocol/agent-events.ts';
 import { json, refuse, startApiServer, type ApiServer } from '../kube/api-server.ts';
-import { joinAgents } from './join-agents.ts';
 
 /** The genuine daemon of an agent, whose end answers as a test wants, in a helper pod of that name. */
 export interface TestAgent {
@@ -44,11 +44,20 @@ export async function startAgents(): Promise<Agents> {
     if (method === 'POST') return refuse(response, 403, 'Forbidden', 'no pods here');
     return found ? json(response, found.pod) : refuse(response, 404, 'NotFound', 'it is not there');
   });
-  joinAgents(
-    api,
-    (pod) => agents.get(pod)?.socketPath,
-    (pod, stream) => agents.get(pod)?.streams.push(stream),
-  );
+  const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'v5.channel.k8s.io' });
+  api.upgrade((request, socket, head) => {
+    const agent = named(request.url ?? '');
+    if (!agent) return void socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
+    sockets.handleUpgrade(request, socket, head, (exec) => {
+      const stream = connect(agent.socketPath);
+      agent.streams.push(stream);
+      stream.on('error', () => undefined);
+      stream.on('data', (data: Buffer) => exec.send(Buffer.concat([Buffer.from([1]), data])));
+      stream.on('close', () => exec.terminate());
+      exec.on('message', (data: RawData) => stream.write((data as Buffer).subarray(1)));
+      exec.on('close', () => stream.destroy());
+    });
+  });
   const connection = await connectionFromKubeconfig(api.kubeconfig(), 'home');
   return {
     api,
