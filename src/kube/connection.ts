@@ -6,6 +6,7 @@ import { identifier } from './credentials.ts';
 import type { Dialer } from './dialing-agent.ts';
 import { KubeError } from './errors.ts';
 import { contextOfText, resolveContext, type ConnectionFlags, type ResolvedContext } from './kubeconfig.ts';
+import type { Pipeline } from './pipeline.ts';
 import { Transport, type OnExchange, type Query, type RequestDetails } from './transport.ts';
 import type { KubeList } from './types.ts';
 
@@ -79,6 +80,11 @@ export class KubeConnection {
   /** What a WebSocket needs to get to the same server as the same user. `afresh` after a 401. */
   async webSocketOptions(path: string, query: string, afresh = false): Promise<{ url: string; options: Record<string, unknown> }> {
     return await this.#transport.webSocketOptions(path, query, afresh);
+  }
+
+  /** Opens a connection on which several requests go out in one write; `path` is asked for first. See {@link Pipeline}. */
+  async pipeline(path: string, signal?: AbortSignal): Promise<Pipeline> {
+    return await this.#transport.pipeline(path, signal);
   }
 
   /** Ends kept connections, so that the process can end. */

@@ -1,10 +1,12 @@
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type AgentOptions } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Identify, Identity, TlsMaterial } from './credentials.ts';
 import { DialingAgent, type Dialer } from './dialing-agent.ts';
-import { errorOfAnswer, errorOfConnection } from './errors.ts';
+import { errorOfAnswer, errorOfConnection, KubeError } from './errors.ts';
+import { Pipeline } from './pipeline.ts';
 
 export type Query = Readonly<Record<string, string>>;
 
@@ -82,6 +84,35 @@ export class Transport {
     const { headers, tls, proxy } = await this.#identity(afresh);
     // A connection of its own: one that was kept could be closed at the other end, and this one is not given back.
     return { url: url.href, options: { ...tls, headers, agent: proxy ?? this.#newAgent({ ...tls }) } };
+  }
+
+  /**
+   * Opens a connection of its own to the same server as the same user, and asks for `path` on it: credentials and the way are
+   * proven before anything goes out that counts.
+   *
+   * @throws KubeError also when the server, or what stands before it, keeps no connection
+   */
+  async pipeline(path: string, signal?: AbortSignal): Promise<Pipeline> {
+    return await this.#within({}, signal, async (both) => {
+      const url = this.#url(path);
+      for (let isAfresh = false; ; isAfresh = true) {
+        const { headers, tls, proxy } = await this.#identity(isAfresh);
+        // Those who make the agents of proxies do not ask them to keep a connection.
+        const agent = Object.assign(proxy ?? this.#newAgent({ ...tls }), { keepAlive: true });
+        const send = url.protocol === 'http:' ? httpRequest : httpsRequest;
+        const request = send(url, {
+          ...tls,
+          agent,
+          headers: { 'accept': 'application/json', 'user-agent': 'kubectl-migrate', ...headers },
+          signal: both,
+        });
+        const { code, text, socket } = await keptSocket(request, agent);
+        if (code === 401 && !isAfresh) socket?.destroy();
+        else if (code === 401) throw errorOfAnswer(code, text, this.server.host);
+        else if (socket) return await Pipeline.over(this.server, socket, headers, this.#options.onExchange);
+        else throw new KubeError(0, 'Disconnected', `${this.server.host} keeps no connection open`);
+      }
+    });
   }
 
   /** Ends kept connections, so that the process can end. */
@@ -198,6 +229,25 @@ function warningsOf({ headers }: IncomingMessage): string[] {
 function secondsToWait({ statusCode = 0, headers }: IncomingMessage): number | undefined {
   const seconds = /^\d+$/.test(headers['retry-after'] ?? '') ? Number(headers['retry-after']) : undefined;
   return statusCode === 429 || statusCode >= 500 ? seconds : undefined;
+}
+
+/** Makes a request and keeps its connection from whatever else the agent would do with it. */
+async function keptSocket(request: ClientRequest, agent: HttpAgent): Promise<{ code: number; text: string; socket: Duplex | undefined }> {
+  let socket: Duplex | undefined;
+  agent.keepSocketAlive = (kept) => {
+    socket = kept;
+    return true;
+  };
+  const over = new Promise<void>((resolve) => request.once('close', resolve));
+  request.end();
+  const answer = await answerOf(request);
+  const text = await bodyOf(answer);
+  // An agent takes a connection back once the request is over.
+  await over;
+  await new Promise((resolve) => setImmediate(resolve));
+  // As if for another request: from then on the agent does not listen on it any more.
+  if (socket) agent.reuseSocket(socket, request);
+  return { code: answer.statusCode ?? 0, text, socket };
 }
 
 async function answerOf(request: ClientRequest): Promise<IncomingMessage> {
