@@ -12,7 +12,7 @@ export interface Status {
 export class KubeError extends Error {
   /** HTTP status; 0 when there was no answer. */
   readonly code: number;
-  /** The API's reason, e.g. `NotFound`, `AlreadyExists`, `Forbidden`; `Unreachable` and `Disconnected` are our own. */
+  /** The API's reason, e.g. `NotFound`, `AlreadyExists`, `Forbidden`; `Unreachable`, `Disconnected` and `Unkept` are our own. */
   readonly reason: string;
 
   constructor(code: number, reason: string, message: string, options?: ErrorOptions) {

@@ -110,7 +110,7 @@ export class Transport {
         if (code === 401 && !isAfresh) socket?.destroy();
         else if (code === 401) throw errorOfAnswer(code, text, this.server.host);
         else if (socket) return await Pipeline.over(this.server, socket, headers, this.#options.onExchange);
-        else throw new KubeError(0, 'Disconnected', `${this.server.host} keeps no connection open`);
+        else throw new KubeError(0, 'Unkept', `${this.server.host} keeps no connection open`);
       }
     });
   }

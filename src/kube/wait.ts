@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { scaled } from '../deadlines.ts';
 import { MigrateError } from '../errors.ts';
 import type { KubeConnection } from './connection.ts';
-import { errorOfStatus, isPassing, KubeError, type Status } from './errors.ts';
+import { isPassing, KubeError } from './errors.ts';
 import type { KubeObject } from './types.ts';
+import { openWatch } from './watch.ts';
 
 export interface Wait<T> {
   /** Path of the object's collection, e.g. `/api/v1/namespaces/demo/pods`. */
@@ -19,8 +19,6 @@ export interface Wait<T> {
   readonly describe?: (object: T | undefined) => string;
 }
 
-/** A watch that hears nothing may be dead without knowing, so each is short and followed by a list. */
-const watchSeconds = 30;
 const longestPauseMs = 5_000;
 
 /**
@@ -74,31 +72,9 @@ async function* states<T extends KubeObject>(
   const query = { fieldSelector: `metadata.name=${name}` };
   const list = await connection.list<T>(collection, signal, query);
   yield list.items[0] as Awaited<T> | undefined;
-  const silence = AbortSignal.timeout((watchSeconds + 10) * 1000);
-  const ended = AbortSignal.any([signal, silence]);
-  const watch = { ...query, watch: 'true', resourceVersion: list.metadata.resourceVersion ?? '', timeoutSeconds: String(watchSeconds) };
-  try {
-    const answer = await connection.open(collection, { query: watch }, ended);
-    for await (const event of events(answer)) {
-      if (event.type === 'ERROR') throw errorOfStatus(event.object as Status);
-      if (event.type === 'DELETED') yield undefined;
-      else if (event.type !== 'BOOKMARK') yield event.object as Awaited<T>;
-    }
-  } catch (error) {
-    if (signal.aborted || error instanceof KubeError) throw error;
-    if (silence.aborted) return;
-    throw new KubeError(0, 'Disconnected', `the watch broke: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-async function* events(answer: IncomingMessage): AsyncGenerator<{ type: string; object: unknown }> {
-  let text = '';
-  answer.setEncoding('utf8');
-  for await (const chunk of answer as AsyncIterable<string>) {
-    const lines = (text + chunk).split('\n');
-    text = lines.pop() ?? '';
-    for (const line of lines) if (line !== '') yield JSON.parse(line) as { type: string; object: unknown };
-  }
+  const { resourceVersion = '' } = list.metadata;
+  for await (const event of await openWatch<T>(connection, collection, query, resourceVersion, signal))
+    yield event.type === 'DELETED' ? undefined : (event.object as Awaited<T>);
 }
 
 function timedOut<T>(

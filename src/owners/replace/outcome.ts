@@ -1,0 +1,38 @@
+import type { Pod } from '../../kube/types.ts';
+
+/** A pod's object that is taken away and made again under its name. */
+export interface Replacement {
+  /** UID of the object that is there before. */
+  readonly old: string;
+  /** The object that takes its place. */
+  readonly create: Pod;
+  /** UID of the owner, which makes a pod of its own when it finds one missing. */
+  readonly ownerUid: string;
+  /** Whether a pod is the one that was made here, by this command or by one before. */
+  readonly isOurs: (pod: Pod) => boolean;
+}
+
+export type Outcome =
+  /** @param removed the owner's new pods that were taken away again; none was seen to have started, unless `evenIfStarted` */
+  | { readonly end: 'in place'; readonly ours: Pod; readonly rounds: number; readonly removed: readonly Pod[] }
+  /** A new pod of the owner has started, or may have: nothing was done to it. */
+  | { readonly end: 'owner runs'; readonly pod: Pod }
+  /** The owner, or somebody else, has taken ours away: it is gone, or being deleted. */
+  | { readonly end: 'ours removed'; readonly ours: Pod }
+  /** A pod of that name belongs to neither. */
+  | { readonly end: 'another'; readonly pod: Pod }
+  | { readonly end: 'refused'; readonly code: number; readonly message: string; readonly holder: Pod | undefined }
+  | { readonly end: 'not in time'; readonly message: string; readonly holder: Pod | undefined };
+
+export function isOwnedBy({ metadata }: Pod, uid: string): boolean {
+  return metadata.ownerReferences?.some((owner) => owner.uid === uid) ?? false;
+}
+
+/** Whether anything of a pod is known to have run. What its kubelet says is late by up to a second. */
+export function hasStarted({ status }: Pod): boolean {
+  const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  const hasRun = all.some(
+    ({ state, lastState, restartCount = 0 }) => state?.running || state?.terminated || lastState?.terminated || restartCount > 0,
+  );
+  return hasRun || (status?.phase ?? 'Pending') !== 'Pending';
+}
