@@ -22,6 +22,8 @@ export interface Try {
   /** The owner's own new pods, and how long the longest of them lived. */
   readonly made: number;
   readonly longestLifeMs: number;
+  /** How many of them are told of, as they may have run. */
+  readonly doubtful: number;
   readonly rounds: number;
   /** How long there was no object of that name. */
   readonly gapMs: number;
@@ -57,7 +59,16 @@ export async function race(track: RaceTrack, mover: KubeConnection, owner: Raced
     );
     const wholeMs = performance.now() - start;
     if (outcome.end !== 'in place')
-      return { end: outcome.end, faults: [JSON.stringify(outcome).slice(0, 300)], made: 0, longestLifeMs: 0, rounds: 0, gapMs: 0, wholeMs };
+      return {
+        end: outcome.end,
+        faults: [JSON.stringify(outcome).slice(0, 300)],
+        made: 0,
+        longestLifeMs: 0,
+        doubtful: 0,
+        rounds: 0,
+        gapMs: 0,
+        wholeMs,
+      };
     const ours = outcome.ours.metadata.uid ?? '';
     // A Job looks again after a second.
     await delay(owner.name === 'job' ? 1_300 : 100);
@@ -87,6 +98,7 @@ export async function race(track: RaceTrack, mover: KubeConnection, owner: Raced
       faults: [...new Set(faults)],
       made: strangers.size,
       longestLifeMs: Math.max(0, ...lives),
+      doubtful: outcome.removed.filter(({ mayHaveRun }) => mayHaveRun).length,
       rounds: outcome.rounds,
       gapMs: at('ADDED', ours) - at('DELETED', uid),
       wholeMs,

@@ -35,8 +35,10 @@ export async function runRaces({ owners, delaysMs, tries }: RacePlan, results: R
     await startHollowNodes(admin, podsIn(namespace), stop.signal);
     void follow<Pod>(admin, podsIn(namespace), {}, stop.signal, (event) => heard.push({ ...event, at: performance.now() }));
     await Promise.all(chosen.map(async (owner) => begin(track, owner)));
-    for (const delayMs of delaysMs)
-      await Promise.all(chosen.map(async (owner) => raceOn(track, owner, delayMs, tries, token, results, say)));
+    for (const delayMs of delaysMs) {
+      const ends = await Promise.allSettled(chosen.map(async (owner) => raceOn(track, owner, delayMs, tries, token, results, say)));
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    }
   } finally {
     for (const { collection, object } of chosen) await remove(admin, `${collection(namespace)}/${object.metadata.name}`);
     stop.abort(new Error('the races are over'));

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { scaled } from '../../deadlines.ts';
 import { isAnswered, type Answered, type PipelinedAnswer, type PipelinedRequest } from '../../kube/pipeline.ts';
 import type { Pod } from '../../kube/types.ts';
-import { hasStarted, isOwnedBy, type Outcome, type Replacement } from './outcome.ts';
+import { hasStarted, isOwnedBy, startsNothingMs, type Outcome, type Removed, type Replacement } from './outcome.ts';
 import type { PodsAt } from './pods-at.ts';
 
 export interface ByName {
@@ -16,17 +16,13 @@ export interface ByName {
   readonly evenIfStarted?: boolean;
 }
 
-/**
- * The quickest program of an owner's new pod ran 680 ms after the object before it was deleted (images there, 2 shared
- * cores), and its kubelet says so later. One that may be older than this is not taken for one that has run nothing.
- */
-const startsNothingMs = 500;
 const answerMs = 10_000;
 const longestPauseMs = 100;
 
 /**
  * Puts an object in the place of another one of its name. Deletion, creation and a look at who holds the name go out in
- * one write; when the owner's own new pod was quicker, that is deleted under its UID, with ours behind it again.
+ * one write; when the owner's own new pod was quicker, that is deleted under its UID, with ours behind it again. One that is not known to
+ * have started is taken away at any age: left alone it would run for certain.
  *
  * Looks before it changes anything, and after each loss of an answer, so that a command that comes later goes on where another
  * one died, and a request without an answer is never followed by a creation alone.
@@ -36,15 +32,15 @@ const longestPauseMs = 100;
 export async function replaceByName(pods: PodsAt, what: Replacement, how: ByName): Promise<Outcome> {
   const { name } = what.create.metadata;
   const release = how.release ?? byUid;
-  const removed = new Map<string, Pod>();
-  /** When the request was sent before which nobody else can have held the name. */
+  const removed = new Map<string, Removed>();
+  /** When the request was sent before which this holder cannot have been there. */
   let freeSince: number | undefined;
   let deadline: number | undefined;
   let last = 'nobody has answered';
   let holder = await pods.get(name);
   await pods.prepare(name);
   for (let round = 1, pauses = 0; ; round++) {
-    const end = ended(holder, what, how, freeSince);
+    const end = ended(holder, what, how);
     if (end === 'in place') return { end, ours: holder as Pod, rounds: round - 1, removed: [...removed.values()] };
     if (end) return end;
     if (deadline !== undefined && performance.now() > deadline) return { end: 'not in time', message: last, holder };
@@ -63,7 +59,10 @@ export async function replaceByName(pods: PodsAt, what: Replacement, how: ByName
     );
     deadline ??= performance.now() + scaled(how.deadlineMs);
     const [gone, made, seen] = [answers[before.length - 1], answers[before.length], answers.at(-1)];
-    if (holder && holder.metadata.uid !== what.old) removed.set(holder.metadata.uid ?? '', holder);
+    if (holder && holder.metadata.uid !== what.old) {
+      const isYoung = freeSince !== undefined && sent - freeSince < startsNothingMs;
+      removed.set(holder.metadata.uid ?? '', { pod: holder, mayHaveRun: !isYoung || hasStarted(holder) });
+    }
     if (isAnswered(made) && made.code === 201)
       return { end: 'in place', ours: made.body as Pod, rounds: round, removed: [...removed.values()] };
     const next = await holderAfter(seen, pods, name);
@@ -78,12 +77,11 @@ export async function replaceByName(pods: PodsAt, what: Replacement, how: ByName
 }
 
 /** How it stands when that cannot be changed, or need not. */
-function ended(holder: Pod | undefined, what: Replacement, how: ByName, freeSince: number | undefined): Outcome | 'in place' | undefined {
+function ended(holder: Pod | undefined, what: Replacement, how: ByName): Outcome | 'in place' | undefined {
   if (!holder || holder.metadata.uid === what.old) return undefined;
   if (what.isOurs(holder)) return holder.metadata.deletionTimestamp === undefined ? 'in place' : { end: 'ours removed', ours: holder };
   if (!isOwnedBy(holder, what.ownerUid)) return { end: 'another', pod: holder };
-  const isOld = freeSince === undefined || performance.now() - freeSince > startsNothingMs;
-  return !how.evenIfStarted && (isOld || hasStarted(holder)) ? { end: 'owner runs', pod: holder } : undefined;
+  return !how.evenIfStarted && hasStarted(holder) ? { end: 'owner runs', pod: holder } : undefined;
 }
 
 async function holderAfter(seen: PipelinedAnswer | undefined, pods: PodsAt, name: string): Promise<Pod | undefined> {

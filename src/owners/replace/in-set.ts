@@ -16,6 +16,7 @@ export interface InSet extends ByName, Guarding {
 /** From our creation to the last new pod of a ReplicaSet that did come: 45 ms in 24 moves. */
 const quietMs = 300;
 const goneMs = 10_000;
+const mostTimes = 3;
 
 /**
  * As {@link replaceByName}, where the owner names its pods at random: what it makes instead is not in the way of ours, but one
@@ -31,13 +32,26 @@ export async function replaceInSet(pods: PodsAt, what: Replacement, how: InSet):
     // Beside a pod of the owner's that runs, ours would be the one that has to go.
     const before = guard.verdict();
     if (before) return before;
-    const outcome = await replaceByName(pods, what, how);
+    const outcome = await untilSettled(pods, what, how, guard);
     if (outcome.end !== 'in place') return outcome;
-    const instead = await guard.settled(outcome.ours, quietMs, scaled(goneMs));
-    if (instead) return instead;
     await how.whileSettled?.(outcome.ours);
     return guard.verdict() ?? { ...outcome, removed: [...outcome.removed, ...guard.removed] };
   } finally {
     await guard.end();
+  }
+}
+
+/** An owner that was quicker with one of its own than that could be taken away may choose ours to go: then ours is made again. */
+async function untilSettled(pods: PodsAt, what: Replacement, how: InSet, guard: SetGuard): Promise<Outcome> {
+  for (let times = 1, old = what.old; ; times++) {
+    const outcome = await replaceByName(pods, { ...what, old }, how);
+    if (outcome.end === 'ours removed' && times < mostTimes) {
+      old = outcome.ours.metadata.uid ?? '';
+      continue;
+    }
+    if (outcome.end !== 'in place') return outcome;
+    const instead = await guard.settled(outcome.ours, quietMs, scaled(goneMs));
+    if (instead?.end !== 'ours removed' || times === mostTimes) return instead ?? outcome;
+    old = instead.ours.metadata.uid ?? '';
   }
 }

@@ -12,10 +12,22 @@ export interface Replacement {
   readonly isOurs: (pod: Pod) => boolean;
 }
 
+/** A new pod of the owner's that was taken away again. */
+export interface Removed {
+  readonly pod: Pod;
+  /** It was seen to have started, or was not gone as soon as one must be that has started nothing. */
+  readonly mayHaveRun: boolean;
+}
+
+/**
+ * From the deletion of one object to the start of the program of the owner's next pod it took 680 ms at least (images there, two
+ * shared cores), and its kubelet says so later still.
+ */
+export const startsNothingMs = 500;
+
 export type Outcome =
-  /** @param removed the owner's new pods that were taken away again; none was seen to have started, unless `evenIfStarted` */
-  | { readonly end: 'in place'; readonly ours: Pod; readonly rounds: number; readonly removed: readonly Pod[] }
-  /** A new pod of the owner has started, or may have: nothing was done to it. */
+  | { readonly end: 'in place'; readonly ours: Pod; readonly rounds: number; readonly removed: readonly Removed[] }
+  /** A new pod of the owner's is known to have started: nothing was done to it. */
   | { readonly end: 'owner runs'; readonly pod: Pod }
   /** The owner, or somebody else, has taken ours away: it is gone, or being deleted. */
   | { readonly end: 'ours removed'; readonly ours: Pod }

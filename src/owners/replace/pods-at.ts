@@ -9,15 +9,22 @@ import type { Pod } from '../../kube/types.ts';
 export class PodsAt {
   readonly connection: KubeConnection;
   readonly collection: string;
-  readonly #policy: RetryPolicy;
+  readonly #namespace: string;
+  readonly policy: RetryPolicy;
   #pipeline: Pipeline | undefined;
   #keepsConnections = true;
 
-  /** @param policy for looks alone: a server that is away is asked again */
+  /** @param policy for what may be asked again when a server is away */
   constructor(connection: KubeConnection, namespace: string, policy: RetryPolicy) {
     this.connection = connection;
+    this.#namespace = namespace;
     this.collection = podsIn(namespace);
-    this.#policy = policy;
+    this.policy = policy;
+  }
+
+  /** The same by another connection, so that neither waits for the other's answers. */
+  another(): PodsAt {
+    return new PodsAt(this.connection, this.#namespace, this.policy);
   }
 
   path(name: string): string {
@@ -25,7 +32,7 @@ export class PodsAt {
   }
 
   async get(name: string): Promise<Pod | undefined> {
-    return await retry(async () => this.connection.get<Pod>(this.path(name)).catch(unlessNotFound), this.#policy);
+    return await retry(async () => this.connection.get<Pod>(this.path(name)).catch(unlessNotFound), this.policy);
   }
 
   /** Opens the connection on which changes go out, before anything hangs on it. */

@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isPassing, unlessNotFound, unlessOther } from '../../kube/errors.ts';
+import { scaled } from '../../deadlines.ts';
+import { errorOfStatus, isPassing, type Status } from '../../kube/errors.ts';
+import { isAnswered } from '../../kube/pipeline.ts';
 import type { Pod } from '../../kube/types.ts';
 import { openWatch, type WatchEvent } from '../../kube/watch.ts';
-import { deleteOptions } from './by-name.ts';
-import { hasStarted, isOwnedBy, type Outcome, type Replacement } from './outcome.ts';
+import { hasStarted, isOwnedBy, startsNothingMs, type Outcome, type Removed, type Replacement } from './outcome.ts';
 import type { PodsAt } from './pods-at.ts';
-import { jobTracking, trackingOff } from './worker.ts';
+import { releaseWorker } from './worker.ts';
+
+const answerMs = 10_000;
 
 export interface Guarding {
   /** By which the owner finds its pods. */
@@ -29,9 +32,12 @@ export class SetGuard {
   readonly #hasRecord: boolean;
   readonly #stop = new AbortController();
   readonly #alive = new Set<string>();
+  /** How many had been taken away when ours was, too: the owner is not at rest because of these. */
+  #before = 0;
   readonly #left = new Map<string, Pod>();
   readonly #doomed: Promise<unknown>[] = [];
-  readonly #removed = new Map<string, Pod>();
+  readonly #removed = new Map<string, Removed>();
+  readonly #lane: PodsAt;
   #end: Outcome | undefined;
   #ours: Pod | undefined;
   #failure: unknown;
@@ -40,6 +46,7 @@ export class SetGuard {
 
   constructor(pods: PodsAt, what: Replacement, { selector, known, evenIfStarted = false }: Guarding) {
     this.#pods = pods;
+    this.#lane = pods.another();
     this.#evenIfStarted = evenIfStarted;
     this.#what = what;
     this.#selector = selector;
@@ -47,12 +54,13 @@ export class SetGuard {
     this.#hasRecord = known !== undefined;
   }
 
-  get removed(): readonly Pod[] {
+  get removed(): readonly Removed[] {
     return [...this.#removed.values()];
   }
 
   /** Once this is fulfilled no pod of the owner is missed. @throws Error when it cannot be told which ones are new */
   async begin(): Promise<void> {
+    await this.#lane.prepare(this.#what.create.metadata.name);
     const { resourceVersion, items } = await this.#list();
     // As long as the old object is there its owner misses none, and makes none instead.
     if (items.some(({ metadata }) => metadata.uid === this.#what.old))
@@ -73,6 +81,10 @@ export class SetGuard {
    */
   async settled(ours: Pod, quietMs: number, deadlineMs: number): Promise<Outcome | undefined> {
     this.#ours = ours;
+    if (this.#end?.end === 'ours removed') {
+      this.#end = undefined;
+      this.#before = this.#removed.size;
+    }
     const left = this.#left.get(ours.metadata.uid ?? '');
     if (left) this.#end ??= { end: 'ours removed', ours: left };
     const start = performance.now();
@@ -80,7 +92,7 @@ export class SetGuard {
       this.#check();
       const waited = performance.now() - start;
       if (this.#end) return this.#end;
-      if (this.#alive.size === 0 && (this.#removed.size > 0 || waited >= quietMs)) return undefined;
+      if (this.#alive.size === 0 && (this.#removed.size > this.#before || waited >= quietMs)) return undefined;
       if (waited >= deadlineMs) return { end: 'not in time', message: 'the owner keeps a pod of its own', holder: ours };
       const woken = new Promise<void>((resolve) => (this.#wake = resolve));
       const next = (this.#alive.size === 0 ? quietMs : deadlineMs) - waited;
@@ -98,6 +110,7 @@ export class SetGuard {
     this.#stop.abort(new Error('nobody waits any more'));
     await this.#watching;
     await Promise.all(this.#doomed);
+    this.#lane.close();
   }
 
   async #watch(first: AsyncGenerator<WatchEvent<Pod>>): Promise<void> {
@@ -150,22 +163,30 @@ export class SetGuard {
   }
 
   #condemn(pod: Pod): void {
-    this.#alive.add(pod.metadata.uid ?? '');
-    this.#removed.set(pod.metadata.uid ?? '', pod);
-    this.#doomed.push(
-      this.#remove(pod).catch((error: unknown) => {
+    const uid = pod.metadata.uid ?? '';
+    const seen = performance.now();
+    this.#alive.add(uid);
+    this.#removed.set(uid, { pod, mayHaveRun: true });
+    const removal = this.#remove(pod).then(
+      () => void this.#removed.set(uid, { pod, mayHaveRun: hasStarted(pod) || performance.now() - seen > startsNothingMs }),
+      (error: unknown) => {
         this.#failure ??= error;
         this.#wake();
-      }),
+      },
     );
+    this.#doomed.push(removal);
   }
 
   async #remove(pod: Pod): Promise<void> {
-    const { name, uid, finalizers = [] } = pod.metadata;
-    const { connection } = this.#pods;
-    const path = this.#pods.path(name);
-    if (finalizers.includes(jobTracking)) await connection.patch(path, trackingOff(pod), 'json').catch(unlessNotFound);
-    await connection.delete(path, deleteOptions({ uid })).catch(unlessNotFound).catch(unlessOther);
+    const { name, uid } = pod.metadata;
+    for (let current: Pod | undefined = pod; current && current.metadata.uid === uid; current = await this.#pods.get(name)) {
+      const requests = await releaseWorker(current, this.#lane);
+      const answer = requests && (await this.#lane.write(name, requests, scaled(answerMs))).at(-1);
+      if (!isAnswered(answer)) continue;
+      if (answer.code < 300 || answer.code === 404) return;
+      // A refusal stays one; a pod that has changed meanwhile, or a server that is too busy, is asked again.
+      if (answer.code < 500 && answer.code !== 409 && answer.code !== 429) throw errorOfStatus(answer.body as Status, answer.code);
+    }
   }
 
   #check(): void {

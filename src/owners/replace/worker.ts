@@ -1,3 +1,5 @@
+import { scaled } from '../../deadlines.ts';
+import { errorOfStatus, type Status } from '../../kube/errors.ts';
 import { isAnswered, type PipelinedRequest } from '../../kube/pipeline.ts';
 import type { Pod } from '../../kube/types.ts';
 import { byUid, deleteOptions } from './by-name.ts';
@@ -13,20 +15,16 @@ export const jobTracking = 'batch.kubernetes.io/job-tracking';
 export async function releaseWorker(holder: Pod, pods: PodsAt): Promise<readonly PipelinedRequest[] | undefined> {
   const { name, uid, finalizers = [] } = holder.metadata;
   if (!finalizers.includes(jobTracking)) return await byUid(holder, pods);
-  const body = trackingOff(holder);
+  const index = `/metadata/finalizers/${finalizers.indexOf(jobTracking)}`;
+  const body = [
+    { op: 'test', path: '/metadata/uid', value: uid },
+    { op: 'test', path: index, value: jobTracking },
+    { op: 'remove', path: index },
+  ];
   const patch: PipelinedRequest = { method: 'PATCH', path: pods.path(name), body, contentType: 'application/json-patch+json' };
-  const [answer] = await pods.write(name, [patch], 10_000);
+  const [answer] = await pods.write(name, [patch], scaled(10_000));
+  if (isAnswered(answer) && answer.code === 403) throw errorOfStatus(answer.body as Status, answer.code);
   if (!isAnswered(answer) || answer.code !== 200) return undefined;
   const { resourceVersion } = (answer.body as Pod).metadata;
   return [{ method: 'DELETE', path: pods.path(name), body: deleteOptions({ uid, resourceVersion }) }];
-}
-
-/** The JSON patch that takes the tracking finalizer off this pod, and no other one of it. */
-export function trackingOff({ metadata: { uid, finalizers = [] } }: Pod): unknown {
-  const path = `/metadata/finalizers/${finalizers.indexOf(jobTracking)}`;
-  return [
-    { op: 'test', path: '/metadata/uid', value: uid },
-    { op: 'test', path, value: jobTracking },
-    { op: 'remove', path },
-  ];
 }
