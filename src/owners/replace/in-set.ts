@@ -35,7 +35,8 @@ export async function replaceInSet(pods: PodsAt, what: Replacement, how: InSet):
     const outcome = await untilSettled(pods, what, how, guard);
     if (outcome.end !== 'in place') return outcome;
     await how.whileSettled?.(outcome.ours);
-    return guard.verdict() ?? { ...outcome, removed: [...outcome.removed, ...guard.removed] };
+    const removed = await guard.removed();
+    return guard.verdict() ?? { ...outcome, removed: [...outcome.removed, ...removed] };
   } finally {
     await guard.end();
   }

@@ -54,7 +54,9 @@ export class SetGuard {
     this.#hasRecord = known !== undefined;
   }
 
-  get removed(): readonly Removed[] {
+  /** All that were taken away, once they are. */
+  async removed(): Promise<readonly Removed[]> {
+    await Promise.all(this.#doomed);
     return [...this.#removed.values()];
   }
 
