@@ -1,4 +1,5 @@
 import type { Pod, Volume } from '../kube/types.ts';
+import { ownerOf, type Owner } from '../owners/owner.ts';
 import { projectedTokens, type Token } from '../liqo/token-secret.ts';
 
 /** One thing of a pod that goes with it. */
@@ -14,10 +15,13 @@ export interface Parts {
   readonly reflected: readonly string[];
   /** Of service accounts: asked for anew, at home. */
   readonly tokens: readonly Token[];
+  /** Who makes the pod anew when its object is gone; left out when nobody does. */
+  readonly owner?: Owner;
 }
 
 export function partsOf(pod: Pod): Parts {
   const { volumes = [], initContainers = [] } = pod.spec;
+  const owner = ownerOf(pod);
   return {
     carries: [
       { kind: 'memory' },
@@ -31,6 +35,7 @@ export function partsOf(pod: Pod): Parts {
     ],
     reflected: volumes.filter(isReflected).map(({ name }) => name),
     tokens: projectedTokens(pod),
+    ...(owner ? { owner } : {}),
   };
 }
 

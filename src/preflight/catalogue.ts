@@ -37,6 +37,8 @@ export const catalogue = {
   'KM-NO-NODE': blocks('The pod is on no node'),
   'KM-ELSEWHERE': blocks('The pod is on no real node of this cluster'),
   'KM-OWNER': blocks('The pod belongs to a controller'),
+  'KM-DAEMON-SET': blocks('The pod belongs to a DaemonSet'),
+  'KM-STATIC-POD': blocks('The pod is a static pod'),
   'KM-FINALIZERS': blocks('The pod has finalizers'),
   // What it asks for
   'KM-HOST-NAMESPACE': blocks('The pod uses namespaces of its node'),
@@ -103,6 +105,10 @@ export const catalogue = {
   'KM-READINESS-DELAY': changes('Readiness after a delay'),
   'KM-STALE-VARIABLES': changes('Variables that tell of the old place'),
   'KM-ACTIVE-DEADLINE': changes('The active deadline'),
+  'KM-EXTRA-POD': changes('The owner makes another pod for a moment'),
+  'KM-SCALE-DOWN': changes('The order in which a scale-down takes pods'),
+  'KM-OUTAGE': changes('When the virtual node is not ready'),
+  'KM-QUOTA-FULL': changes('A quota of the namespace is full'),
   'KM-HOST-PORT': changes('Ports of the node'),
 } as const satisfies Readonly<Record<`KM-${string}`, Entry>>;
 

@@ -2,12 +2,14 @@ import type { Container, Pod } from '../kube/types.ts';
 import { isCarried, isReflected } from './carried.ts';
 import { finding, when, type Finding, type Subject } from './finding.ts';
 import { lossesOf } from './losses.ts';
+import { ownerFindings } from './owner.ts';
 import { runtimeFindings } from './runtime.ts';
 
 /** Judges a pod by its object alone. Pure; nothing is silently dropped: what is not carried (carried.ts) is lost or blocks. */
 export function podFindings(pod: Pod): Finding[] {
   return [
     ...objectFindings(pod),
+    ...ownerFindings(pod),
     ...specFindings(pod),
     ...runtimeFindings(pod),
     ...volumeFindings(pod),
@@ -24,21 +26,11 @@ function subjectOf({ metadata }: Pod): Subject {
 function objectFindings(pod: Pod): Finding[] {
   const { metadata, status } = pod;
   const on = subjectOf(pod);
-  const owner = metadata.ownerReferences?.[0];
   const statuses = status?.containerStatuses ?? [];
   const isRunning = status?.phase === 'Running' && statuses.length > 0 && statuses.every(({ state }) => state?.running);
-  const finalizers = metadata.finalizers ?? [];
   return [
     ...when(metadata.deletionTimestamp !== undefined, 'KM-DELETED', on, 'it is being deleted'),
     ...when(!isRunning, 'KM-NOT-RUNNING', on, `it does not run (${status?.phase ?? 'no phase'})`, 'wait until all its containers run'),
-    ...when(
-      owner !== undefined,
-      'KM-OWNER',
-      on,
-      `it belongs to ${owner?.kind} ${owner?.name}, which would make another one`,
-      'only pods without an owner can be moved so far',
-    ),
-    ...when(finalizers.length > 0, 'KM-FINALIZERS', on, `it has finalizers (${finalizers.join(', ')}), so its object cannot be replaced`),
   ];
 }
 

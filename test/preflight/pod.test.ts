@@ -13,6 +13,10 @@ function pod(spec: Partial<Pod['spec']> = {}, metadata: Partial<Pod['metadata']>
   };
 }
 
+function ofOwner(apiVersion: string, kind: string, metadata: Partial<Pod['metadata']> = {}): Pod {
+  return pod({}, { ownerReferences: [{ apiVersion, kind, name: 'web', uid: '1', controller: true }], ...metadata });
+}
+
 function texts(findings: readonly Finding[]): string {
   return findings.map(findingText).join('\n');
 }
@@ -41,7 +45,9 @@ test('an ordinary pod has nothing in the way, and hears what is carried and lost
 describe('what is not carried is in the way, with its reason', () => {
   const container = (extra: object): Partial<Pod['spec']> => ({ containers: [{ name: 'main', ...extra }] });
   const cases: readonly [string, Pod, RegExp][] = [
-    ['an owner', pod({}, { ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web', uid: '1' }] }), /StatefulSet web/],
+    ['a DaemonSet', ofOwner('apps/v1', 'DaemonSet'), /DaemonSet web.* \[KM-DAEMON-SET\]/],
+    ['a static pod', pod({}, { annotations: { 'kubernetes.io/config.mirror': 'x' } }), /\[KM-STATIC-POD\]/],
+    ['an owner of unknown rules', ofOwner('a.io/v1', 'StatefulSet', { generateName: 'web-' }), /StatefulSet web.* \[KM-OWNER\]/],
     ['a finalizer', pod({}, { finalizers: ['a/b'] }), /finalizers/],
     ['being deleted', pod({}, { deletionTimestamp: 'now' }), /being deleted/],
     ['a claim of a volume', pod({ volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'x' } }] }), /persistentVolumeClaim/],

@@ -1,0 +1,28 @@
+import type { Pod } from '../kube/types.ts';
+import type { Owner } from './owner.ts';
+
+/** The higher, the later a ReplicaSet takes the pod when it has one too many (controller_utils.go: ActivePodsWithRanks). */
+export const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
+/** The highest: an int32. */
+export const highestCost = '2147483647';
+
+/** Not to be deleted by a node that is out of reach for a while (defaulttolerationseconds: 300 s for both). */
+export const outages: readonly string[] = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
+
+/**
+ * The object that takes the old one's place, as its owner must find it: of one too many a ReplicaSet takes another one, as long as
+ * {@link highestCost} stands there. A pod that nobody makes anew stays where it is for as long as its virtual node is not ready.
+ */
+export function newObject(object: Pod, owner: Owner | undefined): Pod {
+  if (!owner) return { ...object, spec: { ...object.spec, tolerations: (object.spec.tolerations ?? []).map(forEver) } };
+  if (owner.rule !== 'replica-set') return object;
+  const annotations = { ...object.metadata.annotations, [deletionCostAnnotation]: highestCost };
+  return { ...object, metadata: { ...object.metadata, annotations } };
+}
+
+type Toleration = NonNullable<Pod['spec']['tolerations']>[number];
+
+function forEver({ tolerationSeconds, ...toleration }: Toleration): Toleration {
+  const isDefault = tolerationSeconds === 300 && outages.includes(toleration.key ?? '');
+  return { ...toleration, ...(tolerationSeconds === undefined || isDefault ? {} : { tolerationSeconds }) };
+}
