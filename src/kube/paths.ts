@@ -3,6 +3,10 @@ export function podsIn(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/pods`;
 }
 
+export function eventsIn(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/events`;
+}
+
 export function secretsIn(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/secrets`;
 }

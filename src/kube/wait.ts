@@ -10,6 +10,8 @@ export interface Wait<T> {
   /** Path of the object's collection, e.g. `/api/v1/namespaces/demo/pods`. */
   readonly collection: string;
   readonly name: string;
+  /** What it is found by in its collection, when not by its name. */
+  readonly fieldSelector?: string;
   /** What is waited for, for the message at the deadline: `pod demo/web-0 to run`. */
   readonly what: string;
   readonly deadlineMs: number;
@@ -66,10 +68,10 @@ export async function waitFor<T extends KubeObject>(
 /** The object as it is, and then as it becomes, until the watch ends. */
 async function* states<T extends KubeObject>(
   connection: KubeConnection,
-  { collection, name }: Wait<T>,
+  { collection, name, fieldSelector = `metadata.name=${name}` }: Wait<T>,
   signal: AbortSignal,
 ): AsyncGenerator<T | undefined> {
-  const query = { fieldSelector: `metadata.name=${name}` };
+  const query = { fieldSelector };
   const list = await connection.list<T>(collection, signal, query);
   yield list.items[0] as Awaited<T> | undefined;
   const { resourceVersion = '' } = list.metadata;

@@ -6,22 +6,24 @@ import type { Peer } from './peer.ts';
 /**
  * The ShadowPod that stands by for a pod while that still runs at home. Without the label `nodename` nothing that happens to
  * it makes the virtual kubelet look at it, so that this neither adopts nor deletes it (Liqo: reflection/workload/shadowpod.go).
- * With the label `destination` it is the virtual kubelet's own as soon as that meets a pod of the name on its node.
+ * With the label `destination` it is the virtual kubelet's own as soon as that meets a pod of the name on its node, and goes when
+ * that pod does; without it the virtual kubelet leaves it alone, whatever becomes of that pod (podns.go, Handle: IsReflected).
  *
  * Its specification differs from the genuine one in `nodeName` alone, which ties it to the node whose agent awaits it.
  * That stays after the adoption: Liqo's webhook lets nobody change a ShadowPod's placement (pod.CheckShadowPodUpdate).
  * Until it is marked ({@link markingPatch}) it belongs to the helper pod, and goes with it.
  *
  * @param helper the target helper as the peer's API server has it
+ * @param isOwn whether the virtual kubelet may take it for its own as soon as the new object is there
  */
-export function standbyShadowPod(pod: Pod, peer: Peer, twinNamespace: string, helper: Pod): ShadowPod {
+export function standbyShadowPod(pod: Pod, peer: Peer, twinNamespace: string, helper: Pod, isOwn: boolean): ShadowPod {
   const genuine = forgeShadowPod(pod, peer, twinNamespace);
-  const { [nodeNameLabel]: _nodeName, ...labels } = genuine.metadata.labels ?? {};
+  const { [nodeNameLabel]: _nodeName, [destinationLabel]: destination, ...labels } = genuine.metadata.labels ?? {};
   return {
     ...genuine,
     metadata: {
       ...genuine.metadata,
-      labels,
+      labels: { ...labels, ...(isOwn && destination !== undefined ? { [destinationLabel]: destination } : {}) },
       ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: helper.metadata.name, uid: helper.metadata.uid ?? '' }],
     },
     spec: { pod: { ...genuine.spec.pod, nodeName: helper.spec.nodeName ?? '' } },
@@ -73,9 +75,22 @@ export function adoptionPatch(pod: Pod, peer: Peer, uid: string, standing: Pod =
   };
 }
 
-/** Whether the virtual kubelet knows of a pod on its node: the first that it does is to label it (podns.go, HandleLabels). */
+/**
+ * Whether the virtual kubelet knows of a pod on its node: the first that it does is to label it (podns.go, HandleLabels). It does not
+ * for the sake of a ShadowPod that is not its own; there events tell it ({@link tellingEvents}).
+ */
 export function isSeen(pod: Pod | undefined): boolean {
   return pod?.metadata.labels?.[localPodLabel] !== undefined;
+}
+
+/**
+ * The events that tell that the virtual kubelet knows of a pod: it has found it in what it has heard from its API server, and has left
+ * alone a ShadowPod of that name (podns.go, Handle: EventFailedReflectionAlreadyExistsMsg; recorder of reflection/workload/pod.go).
+ *
+ * @param uid the pod's
+ */
+export function tellingEvents(uid: string): string {
+  return `involvedObject.uid=${uid},source=liqo-pod-reflection`;
 }
 
 function takenAway(before: Readonly<Record<string, string>> = {}, now: Readonly<Record<string, string>> = {}): Record<string, null> {
