@@ -9,7 +9,7 @@ const texts = [
   ...readdirSync(join(checkout, 'docs'))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
-  ...readdirSync(join(checkout, 'docs/findings')).map((name) => `docs/findings/${name}`),
+  ...['findings', 'owners'].flatMap((folder) => readdirSync(join(checkout, 'docs', folder)).map((name) => `docs/${folder}/${name}`)),
 ];
 
 /** The targets of Markdown links, without those that lead elsewhere. Code is no text: it may look like a link. */

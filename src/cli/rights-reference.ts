@@ -17,7 +17,8 @@ const ofTenant = `# Whoever may read this Secret may do at the peer what Liqo ma
 
 /** A pod that needs every right there is. */
 const token = { name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } };
-const pod: Pod = { metadata: { name: 'web-0', namespace: 'shop' }, spec: { containers: [], volumes: [token] } };
+const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: '', controller: true };
+const pod: Pod = { metadata: { name: 'web-0', namespace: 'shop', ownerReferences: [owner] }, spec: { containers: [], volumes: [token] } };
 const peer = {
   virtualNode: 'milan',
   clusterId: 'milan',

@@ -8,7 +8,7 @@ import type { Peer } from './peer.ts';
  * so the old one is left out.
  */
 export function homePod(pod: Pod, peer: Peer): Pod {
-  const { name, generateName, namespace, annotations, ownerReferences } = pod.metadata;
+  const { name, generateName, namespace, annotations, ownerReferences, finalizers } = pod.metadata;
   const { [localPodLabel]: _reflected, ...labels } = pod.metadata.labels ?? {};
   const tolerations = (pod.spec.tolerations ?? []).filter(({ key }) => key !== virtualNodeToleration.key);
   return {
@@ -21,6 +21,7 @@ export function homePod(pod: Pod, peer: Peer): Pod {
       ...(Object.keys(labels).length > 0 ? { labels } : {}),
       ...(annotations ? { annotations } : {}),
       ...(ownerReferences ? { ownerReferences } : {}),
+      ...(finalizers ? { finalizers } : {}),
     },
     spec: { ...pod.spec, tolerations, nodeName: peer.virtualNode },
   };

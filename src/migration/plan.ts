@@ -15,6 +15,8 @@ export interface Move extends Parts {
   readonly peer: Peer;
   readonly twinNamespace: string;
   readonly agentImage: string;
+  /** UIDs of its owner's other pods, where that may make another one beside them: what comes later is too many. */
+  readonly siblings?: readonly string[];
 }
 
 /** A migration thought through, with nothing touched yet. Plain JSON, and the only copy of what was read: what is printed is done. */

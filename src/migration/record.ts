@@ -9,10 +9,11 @@ export interface MoveRecord {
   readonly pod: Pod;
   /** The peer's virtual node. */
   readonly to: string;
+  readonly siblings?: readonly string[];
 }
 
-export function recordOf({ pod, peer }: Move): MoveRecord {
-  return { version: 1, pod, to: peer.virtualNode };
+export function recordOf({ pod, peer, siblings }: Move): MoveRecord {
+  return { version: 1, pod, to: peer.virtualNode, ...(siblings ? { siblings } : {}) };
 }
 
 /**
@@ -23,11 +24,12 @@ export function recordOf({ pod, peer }: Move): MoveRecord {
  * @throws Error when the node has changed it, or has none
  */
 export function checkedRecord(value: unknown, mark: string | undefined, { metadata: asked }: Pod): MoveRecord {
-  const { version, pod, to } = (typeof value === 'object' && value !== null ? value : {}) as Partial<MoveRecord>;
+  const { version, pod, to, siblings } = (typeof value === 'object' && value !== null ? value : {}) as Partial<MoveRecord>;
   if (version !== 1 || pod === undefined || typeof to !== 'string') throw new Error('its source node keeps no record of it');
   if (markOf(pod) !== mark) throw new Error('the record that its source node keeps is not the one that it was given');
   const { name, namespace, uid } = pod.metadata;
   if (name !== asked.name || namespace !== asked.namespace || uid !== asked.uid)
     throw new Error('the record that its source node keeps is of another pod');
-  return { version, pod, to };
+  const isList = Array.isArray(siblings) && siblings.every((one) => typeof one === 'string');
+  return { version, pod, to, ...(isList ? { siblings } : {}) };
 }

@@ -4,8 +4,9 @@ import { loadAll } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mustIn } from '../../bed/bed.ts';
 import type { KubeObject } from '../../src/kube/types.ts';
-import { deletePod, getPod, leftoversInTheEnd, migrate, startPod } from './cluster.ts';
+import { getPod, leftoversInTheEnd, migrate } from './cluster.ts';
 import { podOf } from './pods.ts';
+import { apply, remove, untilReady } from './workloads.ts';
 
 interface Rule {
   readonly apiGroups: readonly string[];
@@ -79,15 +80,20 @@ function as(group: string): string[] {
   return ['--as', 'mover', '--as-group', group, '--as-group', 'system:authenticated'];
 }
 
+let name: string;
+
 beforeAll(async () => {
   await mustIn(['kubectl', '--context', 'home', 'apply', '-f', '-'], {
     input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: rbac() }),
   });
-  await startPod(podOf('privileged', ['ticker', '1', '20']));
+  const template = { metadata: { labels: { app: 'privileged' } }, spec: podOf('privileged', ['ticker', '1', '20']).spec };
+  const spec = { replicas: 1, selector: { matchLabels: { app: 'privileged' } }, template };
+  await apply({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'privileged', namespace: 'demo' }, spec });
+  name = (await untilReady('privileged', 1))[0]?.metadata.name ?? '';
 });
 
 afterAll(async () => {
-  await deletePod('privileged');
+  await remove('deployment', 'privileged');
   await mustIn(['kubectl', '--context', 'home', 'delete', 'clusterroles,clusterrolebindings,roles,rolebindings', '-A', '-l', mark]);
 });
 
@@ -96,15 +102,15 @@ const ofPlan = ['get nodes', 'list virtualnodes', 'get pods', 'get namespaceoffl
 
 describe.concurrent('a migration is refused, and the right is named', () => {
   test.each(rights)('without the right to $verb $resource', async ({ verb, resource, group }) => {
-    const { code, stdout, stderr } = await migrate('privileged', '--dry-run', ...as(group));
+    const { code, stdout, stderr } = await migrate(name, '--dry-run', ...as(group));
     const isOfPlan = ofPlan.includes(`${verb} ${resource}`);
     expect(stdout + stderr).toMatch(isOfPlan ? `cannot ${verb} resource "${resource}"` : `you may not ${verb} ${resource}`);
     expect(code).toBe(isOfPlan ? 1 : 3);
   });
 });
 
-test('with the rights of docs/rbac.yaml and no others a pod is moved', async () => {
-  expect(await migrate('privileged', ...as('pod-movers'))).toMatchObject({ code: 0, stdout: 'pod/privileged migrated\n' });
-  expect((await getPod('home', 'privileged')).spec.nodeName).toBe('away');
-  expect(await leftoversInTheEnd('privileged')).toEqual([]);
+test('with the rights of docs/rbac.yaml and no others a pod of a Deployment is moved', async () => {
+  expect(await migrate(name, ...as('pod-movers'))).toMatchObject({ code: 0, stdout: `pod/${name} migrated\n` });
+  expect((await getPod('home', name)).spec.nodeName).toBe('away');
+  expect(await leftoversInTheEnd(name)).toEqual([]);
 });

@@ -20,6 +20,8 @@ export interface Ticks {
   readonly beacon: (name: string, beacon?: Beacon, extra?: Partial<Container>) => Container;
   /** All ticks of the pods of that name, in the order of their arrival. @throws Error when the collector has lost some */
   readonly of: (pod: string) => readonly Tick[];
+  /** The pods that were heard. */
+  readonly pods: () => string[];
   /** Forgets all until now, or those of a copy that a test has made itself. */
   readonly forget: (pod: string, address?: string) => void;
   readonly stop: () => Promise<void>;
@@ -51,6 +53,7 @@ export async function collectTicks(): Promise<Ticks> {
       if (failures.length > 0) throw failures[0];
       return [...(heard.get(pod) ?? [])];
     },
+    pods: () => [...heard.keys()],
     forget: (pod, address) =>
       void heard.set(pod, address === undefined ? [] : (heard.get(pod) ?? []).filter((tick) => tick.address !== address)),
     stop: collector.stop,

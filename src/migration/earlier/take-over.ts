@@ -15,7 +15,7 @@ import { roleLabel, withMovedContainers } from '../helpers/pods.ts';
 import { AgentSession, TakenOver } from '../helpers/session.ts';
 import { helperGraceSeconds } from '../helpers/start.ts';
 import { reachDirectly, reachThrough } from '../peer-connection.ts';
-import { checkedRecord } from '../record.ts';
+import { checkedRecord, type MoveRecord } from '../record.ts';
 import { rollBack } from '../roll-back.ts';
 import { inDoubt, settleBoth, type Settled } from '../settlement.ts';
 import { isReplacement } from '../steps/cutover/task.ts';
@@ -73,8 +73,8 @@ async function settleEarlier(
   say(`finishing migration ${earlier.id}`);
   const { peer: remote } = underway.clusters;
   if (!remote) throw new Error('the peer cannot be reached');
-  const pod = await podAsItWas(underway, earlier);
-  underway.move = { ...underway.move, pod, ...partsOf(pod) };
+  const { pod, siblings } = await asItWas(underway, earlier);
+  underway.move = { ...underway.move, pod, ...partsOf(pod), ...(siblings ? { siblings } : {}) };
   return { underway, remote };
 }
 
@@ -143,17 +143,17 @@ async function findAtPeer({ clusters: { peer: remote }, move, made, target }: Un
   record(shadow, shadowPodsIn(twin), 'ShadowPod');
 }
 
-/** The pod's object as the command that began the migration had read it. @throws MigrateError (in-doubt) when nobody knows it */
-async function podAsItWas({ move, source }: Underway, earlier: Earlier): Promise<Pod> {
+/** What the command that began the migration had read of the pod. @throws MigrateError (in-doubt) when nobody knows it */
+async function asItWas({ move, source }: Underway, earlier: Earlier): Promise<Pick<MoveRecord, 'pod' | 'siblings'>> {
   const { name, namespace } = move.pod.metadata;
   // One that takes the place of another may not have known the object.
   const first = earlier.helpers.find(({ metadata }) => metadata.labels?.[roleLabel] === 'source');
   const mark = first?.metadata.annotations?.[recordAnnotation];
   try {
     const answer = await source.agent?.call('source.state', null, 20_000);
-    return checkedRecord(answer?.record, mark, move.pod).pod;
+    return checkedRecord(answer?.record, mark, move.pod);
   } catch (cause) {
-    if (move.pod.status !== undefined) return move.pod;
+    if (move.pod.status !== undefined) return { pod: move.pod };
     throw new MigrateError(
       'in-doubt',
       `pod ${namespace}/${name} was moved and runs at ${move.peer.virtualNode}, its old object is gone, and nobody tells what it was: ${(cause as Error).message}`,

@@ -1,18 +1,22 @@
 import { didYouMean } from '../../did-you-mean.ts';
 import { MigrateError } from '../../errors.ts';
 import type { KubeConnection } from '../../kube/connection.ts';
-import { isNotFound } from '../../kube/errors.ts';
+import { isNotFound, KubeError } from '../../kube/errors.ts';
+import { podsIn } from '../../kube/paths.ts';
 import type { Pod } from '../../kube/types.ts';
 import { findPeer, type Peer } from '../../liqo/peer.ts';
 import { remoteClusterLabel } from '../../liqo/names.ts';
 import { taintFindings } from '../../liqo/tolerations.ts';
 import { twinNamespace } from '../../liqo/twin-namespace.ts';
+import { selectorOf } from '../../owners/membership.ts';
+import { canTakeAway } from '../../owners/owner.ts';
 import type { MigrationRequest } from '../contract.ts';
 import type { Move, Plan, UnblockedPlan } from '../plan.ts';
 import { rightsOfSteps } from '../rights.ts';
 import { freezeBudget, mostBytesPerSecond, overBudget, overPatience } from '../../preflight/budget.ts';
 import { partsOf } from '../../preflight/carried.ts';
 import { blockersAmong, finding, when, type Finding } from '../../preflight/finding.ts';
+import { quotaFindings, quotasIn } from '../../preflight/quota.ts';
 import { podFindings } from '../../preflight/pod.ts';
 import { refusal } from '../../preflight/refusal.ts';
 import { missingRights } from '../../preflight/rights.ts';
@@ -38,19 +42,23 @@ export async function makePlan(request: MigrationRequest, id: string, signal: Ab
   const move: Move = { id, pod, ...partsOf(pod), ...placed, peer, twinNamespace: twin, agentImage };
   const now = Date.now();
   const budget = freezeBudget(pod, { now, maxFreezeMs });
-  const [ofNode, ofUser] = await Promise.all([
+  const [ofNode, quotas, siblings, ofUser] = await Promise.all([
     nodeFindings(connection, sourceNode, peer, signal),
+    move.owner ? quotasIn(connection, namespace, signal) : [],
+    canTakeAway(move.owner) ? siblingsOf(connection, pod, signal) : undefined,
     missingRights(connection, rightsOfSteps(move), signal),
   ]);
   return {
     ...move,
     ...(maxFreezeMs === undefined ? {} : { maxFreezeMs }),
+    ...(siblings ? { siblings } : {}),
     budget,
     findings: [
       ...ofNode,
       ...patchedRuntimeFindings(peer),
       ...taintFindings(pod, peer.virtualNode, peer.taints),
       ...podFindings(pod),
+      ...quotaFindings(pod, quotas),
       ...overBudget(pod, budget, nothingYet),
       ...overPatience(pod, now, maxFreezeMs),
       ...namespaceFindings(namespace, twin),
@@ -74,6 +82,16 @@ async function getPod({ connection, namespace, pod }: MigrationRequest, signal: 
     if (meant === undefined) throw error;
     throw new MigrateError('failed', (error as Error).message, { cause: error, hint: `Did you mean ${meant}?` });
   }
+}
+
+/** UIDs of all pods that its owner counts with it; none when the user may not list pods, which the plan tells. */
+async function siblingsOf(connection: KubeConnection, pod: Pod, signal: AbortSignal): Promise<string[]> {
+  const query = { labelSelector: selectorOf(pod) };
+  const { items } = await connection.list<Pod>(podsIn(pod.metadata.namespace ?? ''), signal, query).catch((error: unknown) => {
+    if (error instanceof KubeError && error.code === 403) return { items: [] };
+    throw error;
+  });
+  return items.flatMap(({ metadata: { uid } }) => (uid === undefined || uid === pod.metadata.uid ? [] : [uid]));
 }
 
 /** @throws MigrateError (refused) listing everything that is in the way */

@@ -27,22 +27,25 @@ const adopted = { metadata: { name: 'web-0', uid: 's', labels: { 'offloading.liq
 const released = { metadata: { name: 'web-0-token', labels: {} } };
 const made: Pod = { metadata: { ...pod.metadata, uid: 'new', managedFields: [{ manager: 'kubectl-migrate-abcd1234' }] }, spec: pod.spec };
 
-const undone = (seen: Seen): string[] => cutoverTasks.filter((task) => !task.isDone(seen, move)).map(({ name }) => name);
-const all = cutoverTasks.map(({ name }) => name);
-const [release, remove, kill, create, adopt, see] = all;
+const undone = (seen: Seen): string[] =>
+  cutoverTasks(move)
+    .filter((task) => !task.isDone(seen, move))
+    .map(({ name }) => name);
+const all = cutoverTasks(move).map(({ name }) => name);
+const [release, replace, kill, adopt, see] = all;
 
 describe('what is left to be done follows from what is seen in the clusters, whoever did the rest', () => {
   const table: [string, Seen, (string | undefined)[]][] = [
-    ['nothing was begun', { current: pod, shadow: marked, secret: marked }, [release, remove, kill, create, adopt, see]],
-    ['the Secret is released', { current: pod, shadow: marked, secret: released }, [remove, kill, create, adopt, see]],
-    ['the old object is gone', { current: undefined, shadow: marked, secret: released }, [kill, create, adopt, see]],
+    ['nothing was begun', { current: pod, shadow: marked, secret: marked }, [release, replace, kill, adopt, see]],
+    ['the Secret is released', { current: pod, shadow: marked, secret: released }, [replace, kill, adopt, see]],
+    ['the old object is gone', { current: undefined, shadow: marked, secret: released }, [replace, kill, adopt, see]],
     ['the new object is there', { current: made, shadow: marked, secret: released }, [kill, adopt, see]],
     ['they are joined', { current: made, shadow: adopted, secret: undefined }, [kill, see]],
     ['it is seen to run', { current: { ...made, status: running }, shadow: adopted, secret: undefined }, [kill]],
     [
       'somebody else has made a pod of that name',
       { current: { metadata: { ...pod.metadata, uid: 'theirs' }, spec: pod.spec }, shadow: marked, secret: released },
-      [kill, create, adopt, see],
+      [replace, kill, adopt, see],
     ],
     [
       'the new object of another migration is there',
@@ -51,7 +54,7 @@ describe('what is left to be done follows from what is seen in the clusters, who
         shadow: marked,
         secret: released,
       },
-      [kill, create, adopt, see],
+      [replace, kill, adopt, see],
     ],
   ];
   for (const [when, seen, wanted] of table) test(when, () => expect(undone(seen)).toEqual(wanted));
@@ -59,22 +62,22 @@ describe('what is left to be done follows from what is seen in the clusters, who
 
 describe('the recipe for a person', () => {
   const hintAt = (task: string | undefined): string =>
-    unfinished(move, home, cutoverTasks.slice(all.indexOf(task ?? '')), '/tmp/saved.json', new Error('no answer')).hint ?? '';
+    unfinished(move, home, cutoverTasks(move).slice(all.indexOf(task ?? '')), '/tmp/saved.json', new Error('no answer')).hint ?? '';
 
   test('has the tasks that are not done, and no others', () => {
-    expect(hintAt(remove)).toContain('kubectl delete --raw');
-    expect(hintAt(create)).not.toContain('delete --raw');
-    expect(hintAt(create)).toContain(`kubectl create --field-manager=${creatorOf(move)} -f /tmp/saved.json`);
+    expect(hintAt(replace)).toContain('kubectl delete --raw');
+    expect(hintAt(adopt)).not.toContain('delete --raw');
+    expect(hintAt(replace)).toContain(`kubectl create --field-manager=${creatorOf(move)} -f /tmp/saved.json`);
     expect(hintAt(adopt)).not.toContain('kubectl create');
     expect(hintAt(see)).not.toContain('shadowpods');
   });
 
   test('names the same command first', () => {
-    expect(hintAt(create).split('\n')[1]).toBe('  kubectl migrate web-0 -n demo --to away');
+    expect(hintAt(replace).split('\n')[1]).toBe('  kubectl migrate web-0 -n demo --to away');
   });
 
   test('never deletes a pod of that name that is another one', () => {
-    const command = hintAt(remove)
+    const command = hintAt(replace)
       .split('\n')
       .find((line) => line.includes('kubectl delete --raw'));
     const folder = mkdtempSync(join(tmpdir(), 'recipe-'));

@@ -1,24 +1,32 @@
 import { MigrateError } from '../../../errors.ts';
 import type { KubeConnection } from '../../../kube/connection.ts';
 import type { Pod } from '../../../kube/types.ts';
-import { homePod } from '../../../liqo/home-pod.ts';
+import { canTakeAway } from '../../../owners/owner.ts';
 import { saveObject } from '../../saved-object.ts';
 import type { Move } from '../../plan.ts';
 import type { Step, StepContext } from '../../step.ts';
 import type { Underway } from '../../underway.ts';
 import { adopt } from './adopt.ts';
-import { createNew } from './create-new.ts';
-import { deleteOld } from './delete-old.ts';
 import { killSource } from './kill-source.ts';
+import { joinItsSet } from './join-its-set.ts';
 import { releaseSecret } from './release-secret.ts';
+import { newObjectOf, replace } from './replace.ts';
+import { replaceInItsSet } from './replace-in-its-set.ts';
 import { seeRunning } from './see-running.ts';
 import { look, type Cutover, type CutoverTask, type Seen } from './task.ts';
 
 /** In their order; each may be done already, by a command that did not come to its end. */
-export const cutoverTasks: readonly CutoverTask[] = [releaseSecret, deleteOld, killSource, createNew, adopt, seeRunning];
+const ofItself: readonly CutoverTask[] = [releaseSecret, replace, killSource, adopt, seeRunning];
+
+/** Of a pod whose owner may take it away again. */
+const inItsSet: readonly CutoverTask[] = [releaseSecret, replaceInItsSet, killSource, seeRunning, joinItsSet];
+
+export function cutoverTasks({ owner }: Pick<Move, 'owner'>): readonly CutoverTask[] {
+  return canTakeAway(owner) ? inItsSet : ofItself;
+}
 
 /** What is left to do of a pod that somebody has deleted since, at home or at the peer. */
-const ofTheSource: readonly CutoverTask[] = [releaseSecret, deleteOld, killSource];
+const ofTheSource: readonly CutoverTask[] = [releaseSecret, killSource];
 
 /** How long an API server may be away, at each of the requests. */
 const patienceMs = 120_000;
@@ -39,7 +47,7 @@ export interface Committed {
  */
 export const cutover: Step<Committed, { readonly notes: readonly string[] }> = {
   name: 'cutover',
-  writes: (move) => cutoverTasks.flatMap((task) => task.writes(move)),
+  writes: (move) => cutoverTasks(move).flatMap((task) => task.writes(move)),
   run,
 };
 
@@ -49,20 +57,35 @@ async function run({ underway, remote, isFirst }: Committed, { progress: say }: 
     source: { agent: source },
     clusters: { home },
   } = underway;
-  const saved = saveObject(homePod(move.pod, move.peer), move.id);
+  const saved = saveObject(newObjectOf(move, move.pod), move.id);
   const notes: string[] = [];
   const policy = { deadlineMs: patienceMs, onRetry: (error: Error) => say(`trying again: ${error.message}`) };
-  let undone: readonly CutoverTask[] = cutoverTasks;
+  let undone = cutoverTasks(move);
   say('replacing the pod object');
   try {
     const seen = await look({ move, home, remote, policy });
     const pod = asLastSeen(move, seen);
-    saved.write(homePod(pod, move.peer));
-    const wasDeleted = isFirst && seen.current === undefined;
-    const running: Cutover = { move, home, remote, source, seen, wasDeleted, saved, say, notes, policy, pod, killed: Promise.resolve() };
+    saved.write(newObjectOf(move, pod));
+    const isOld = seen.current?.metadata.uid === pod.metadata.uid;
+    const isGoing = isOld ? seen.current?.metadata.deletionTimestamp !== undefined : isFirst && seen.current === undefined;
+    const running: Cutover = {
+      move,
+      home,
+      remote,
+      source,
+      seen,
+      isFirst,
+      isGoing,
+      saved,
+      say,
+      notes,
+      policy,
+      pod,
+      killed: undefined,
+    };
     const isGone = !isFirst && seen.current === undefined && seen.shadow === undefined;
     if (isGone) notes.push('the pod was deleted after it was moved, and is not made anew');
-    undone = (isGone ? ofTheSource : cutoverTasks).filter((task) => !task.isDone(seen, move));
+    undone = (isGone ? ofTheSource : cutoverTasks(move)).filter((task) => !task.isDone(seen, move));
     for (const task of undone) {
       await task.run(running);
       undone = undone.slice(1);

@@ -11,6 +11,7 @@ export const killSource: CutoverTask = {
   isDone: () => false,
   run: async (cutover) => {
     const { source, notes } = cutover;
+    if (cutover.killed) return;
     const kill = source?.call('source.kill', null, 20_000) ?? Promise.reject(new Error('its agent is gone'));
     cutover.killed = kill.then(
       () => undefined,

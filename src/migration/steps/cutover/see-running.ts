@@ -15,11 +15,10 @@ export const seeRunning: CutoverTask = {
   isDone: ({ current }, move) => isReplacement(current, move) && isRunning(current),
   run: async (cutover) => {
     await cutover.killed;
-    const { move, home, notes, say, policy, seen, wasDeleted } = cutover;
-    const { name, namespace = '', uid } = move.pod.metadata;
-    const { current } = seen;
-    if (wasDeleted || (current?.metadata.uid === uid && current?.metadata.deletionTimestamp !== undefined)) {
-      const options = { gracePeriodSeconds: current?.metadata.deletionGracePeriodSeconds ?? 0 };
+    const { move, home, notes, say, policy, seen, isGoing } = cutover;
+    const { name, namespace = '' } = move.pod.metadata;
+    if (isGoing) {
+      const options = { gracePeriodSeconds: seen.current?.metadata.deletionGracePeriodSeconds ?? 0 };
       await retry(async () => home.delete(`${podsIn(namespace)}/${name}`, options).catch(unlessNotFound), policy);
       notes.push('the pod was deleted while it was moved: its deletion goes on at the peer');
       return;

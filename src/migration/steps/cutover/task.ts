@@ -32,12 +32,14 @@ export interface Cutover {
   readonly notes: string[];
   /** Where an API server may be away for a while. */
   readonly policy: RetryPolicy;
-  /** Somebody else took the old object away, before we could. */
-  readonly wasDeleted: boolean;
+  /** No other command can have begun with it. */
+  readonly isFirst: boolean;
+  /** Its deletion was under way, or at its end, before the old object could be replaced. */
+  readonly isGoing: boolean;
   /** The pod with the labels and annotations that it had when its old object was last seen. */
   readonly pod: Pod;
-  /** What goes on side by side with the later tasks. */
-  killed: Promise<void>;
+  /** What goes on side by side with the later tasks, once it was begun. */
+  killed: Promise<void> | undefined;
 }
 
 /** One part of a cutover: whoever comes second can tell whether it is done, do it, or say how a person does it. */

@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../../../deadlines.ts';
+import { unlessNotFound } from '../../../kube/errors.ts';
+import { podsIn } from '../../../kube/paths.ts';
+import { retry } from '../../../kube/retry.ts';
+import type { Pod } from '../../../kube/types.ts';
+import { waitFor } from '../../../kube/wait.ts';
+import { costPatch, isMember, membershipPatch, selectorOf } from '../../../owners/membership.ts';
+import { deletionCostAnnotation, highestCost } from '../../../owners/new-object.ts';
+import type { Owner } from '../../../owners/owner.ts';
+import { isReplacement, requireReplacement, type Cutover, type CutoverTask } from './task.ts';
+
+/** How long it may take to be ready after it runs. */
+const readyMs = 120_000;
+/** How long its owner may take to see that it has one too many; it looks at once when it hears of it. */
+const settlesMs = 30_000;
+
+/** Gives the new object back to its owner, when that did not have it, and makes it as dear to it as it was. */
+export const joinItsSet: CutoverTask = {
+  name: 'give it back to its owner',
+  writes: ({ pod }) => [{ verb: 'patch', at: 'home', path: `${podsIn(pod.metadata.namespace ?? '')}/${pod.metadata.name}` }],
+  isDone: ({ current }, move) =>
+    current !== undefined &&
+    isReplacement(current, move) &&
+    move.owner !== undefined &&
+    isMember(current, move.owner, move.pod) &&
+    !isDear(current, move.pod),
+  run: async (cutover) => {
+    const { move, home, pod, policy, isGoing } = cutover;
+    const { owner } = move;
+    if (isGoing || !owner) return;
+    const { name, namespace = '' } = pod.metadata;
+    const path = `${podsIn(namespace)}/${name}`;
+    const current = await retry(async () => home.get<Pod>(path).catch(unlessNotFound), policy);
+    requireReplacement(current, move);
+    const { uid } = current.metadata;
+    if (!isMember(current, owner, pod)) {
+      await untilReady(cutover);
+      const before = await siblings(cutover, owner);
+      await retry(async () => home.patch(path, membershipPatch(uid, pod), 'merge'), policy);
+      await untilFewer(cutover, owner, before + 1);
+    }
+    if (isDear(current, pod))
+      await retry(async () => home.patch(path, costPatch(uid, pod.metadata.annotations?.[deletionCostAnnotation]), 'json'), policy);
+  },
+  undone: () => 'it is not given back to its owner',
+  byHand: ({ pod }) => {
+    const { namespace, name, annotations } = pod.metadata;
+    const cost = annotations?.[deletionCostAnnotation];
+    const identity = JSON.stringify(membershipPatch(undefined, pod));
+    return [
+      `kubectl -n ${namespace} patch pod ${name} -p '${identity}' # when it is ready`,
+      `kubectl -n ${namespace} annotate --overwrite pod ${name} ${deletionCostAnnotation}${cost === undefined ? '-' : `=${cost}`}`,
+    ];
+  },
+};
+
+/** Whether its owner takes every other pod first, as it was not before. */
+function isDear({ metadata }: Pod, before: Pod): boolean {
+  const cost = metadata.annotations?.[deletionCostAnnotation];
+  return cost === highestCost && before.metadata.annotations?.[deletionCostAnnotation] !== cost;
+}
+
+/** Of its pods an owner takes those first that are not ready. @throws MigrateError when it does not get ready */
+async function untilReady({ home, move }: Cutover): Promise<void> {
+  const { namespace = '', name } = move.pod.metadata;
+  await waitFor<Pod>(
+    home,
+    {
+      collection: podsIn(namespace),
+      name,
+      what: `pod ${namespace}/${name} to be ready`,
+      deadlineMs: readyMs,
+      isDone: (pod) => {
+        requireReplacement(pod, move);
+        return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+      },
+    },
+    new AbortController().signal,
+  );
+}
+
+async function siblings({ home, pod, policy }: Cutover, owner: Owner): Promise<number> {
+  const collection = podsIn(pod.metadata.namespace ?? '');
+  const { items } = await retry(async () => home.list<Pod>(collection, undefined, { labelSelector: selectorOf(pod) }), policy);
+  const isCounted = ({ metadata, status }: Pod): boolean =>
+    metadata.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status?.phase ?? '');
+  return items.filter((one) => isCounted(one) && one.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid)).length;
+}
+
+/** As soon as it costs what the others do, it is the youngest, and the first to go. One that was wanted after all is none too many. */
+async function untilFewer(cutover: Cutover, owner: Owner, than: number): Promise<void> {
+  const deadline = performance.now() + scaled(settlesMs);
+  while ((await siblings(cutover, owner)) >= than) {
+    if (performance.now() > deadline) return;
+    await delay(200);
+  }
+}
