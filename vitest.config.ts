@@ -4,13 +4,23 @@ import { Order } from './test/order.ts';
 const reporters = ['default', './test/closing-line.ts'];
 
 /** Those that disturb the whole bed (agents are killed, networks cut, servers stopped), count on its quiet, or load it fully. */
-const alone = ['carried', 'daemons', 'dry-run', 'helper-pods', 'rolled-back', 'targets', 'slot', 'bed'].map(
+const alone = ['carried', 'clients', 'daemons', 'dry-run', 'helper-pods', 'rolled-back', 'targets', 'slot', 'bed'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
 /** What takes long: everything fails at each moment. `npm run test:deaths`. */
-const deaths = ['afterwards', 'again', 'fifty', 'frozen', 'held', 'mishaps', 'owners-again', 'room', 'standby', 'versions'].map(
-  (name) => `test/e2e/${name}.test.ts`,
-);
+const deaths = [
+  'afterwards',
+  'again',
+  'clients-twenty',
+  'fifty',
+  'frozen',
+  'held',
+  'mishaps',
+  'owners-again',
+  'room',
+  'standby',
+  'versions',
+].map((name) => `test/e2e/${name}.test.ts`);
 // The limits are not the product's: a busy machine may take its time.
 const onBed = {
   globalSetup: ['test/e2e/bed-up.ts'],

@@ -34,22 +34,23 @@ export async function imageTree(): Promise<string> {
  */
 export async function buildAgentImage(): Promise<string> {
   const bundle = await bundleAgent();
-  const { wrapper, guard, hostExec, noop, tar, packTree, unpackTree } = await buildNative();
+  const { wrapper, guard, relay, hostExec, noop, tar, packTree, unpackTree } = await buildNative();
   const base = await baseLayer();
   const recipe = await contentsOf([join(checkout, 'image/agent-image.ts'), join(checkout, 'build/oci-archive.ts')]);
-  const made = [agentImage, base, wrapper, guard, hostExec, tar, packTree, bundle, ...recipe];
+  const made = [agentImage, base, wrapper, guard, relay, hostExec, tar, packTree, bundle, ...recipe];
   const folder = await cached('agent-image', made, async (draft) => {
     const root = await mkdtemp(join(tmpdir(), 'agent-image-'));
     try {
       await chmod(root, 0o755);
       await mkdir(join(root, 'agent'));
       await writeFile(join(root, 'agent/agent.mjs'), bundle);
-      const programs = [wrapper, guard, hostExec, noop, tar, packTree, unpackTree];
+      const programs = [wrapper, guard, relay, hostExec, noop, tar, packTree, unpackTree];
       await writeFile(join(root, 'agent/made-of'), `${await sumOf([join(base, 'layer.tar'), ...programs])}\n`);
       for (const name of ['criu', 'bin']) await mkdir(join(root, toolsPrefix, name), { recursive: true });
       for (const [from, to] of [
         [wrapper, 'agent/wrapper'],
         [guard, 'agent/guard'],
+        [relay, 'agent/relay'],
         [hostExec, 'agent/host-exec'],
         [noop, 'agent/noop'],
         [tar, `${toolsPrefix}/criu/tar`],

@@ -27,6 +27,8 @@ export const wrapperSources = [
 ];
 /** What the source guard is made of. */
 export const guardSources = ['guard.c', 'dumps.c', 'masks.c', 'freezer.c', 'deadline.c'];
+/** What leads on those who come to a moved pod's old address is made of. */
+export const relaySources = ['relay.c', 'freezer.c', 'deadline.c'];
 /** What packs a tree of files is made of. */
 export const packSources = ['pack-tree.c', 'walk.c', 'known.c'];
 const headers = ['wrapper.h', 'held.h', 'keeper.h', 'tree.h', 'guard.h', 'freezer.h', 'deadline.h', 'walk.h', 'known.h'];
@@ -35,6 +37,7 @@ const programs = ['host-exec', 'noop', 'tar', 'unpack-tree'];
 export interface NativeBinaries {
   readonly wrapper: string;
   readonly guard: string;
+  readonly relay: string;
   /** The agent's, to reach into the node. */
   readonly hostExec: string;
   readonly noop: string;
@@ -47,18 +50,19 @@ export interface NativeBinaries {
 
 /** Compiles the static binaries that run on nodes, or takes them from the cache. @throws Error with the compiler's words */
 export async function buildNative(): Promise<NativeBinaries> {
-  const sources = [...wrapperSources, ...guardSources, ...packSources, ...programs.map((name) => `${name}.c`)];
+  const sources = [...wrapperSources, ...guardSources, ...relaySources, ...packSources, ...programs.map((name) => `${name}.c`)];
   const files = [...sources, ...headers].map((name) => join(folder, name));
   const output = await cached('native', [...flags, ...(await contentsOf(files))], async (draft) => {
     await requirePackages(['musl-tools']);
     await must(['musl-gcc', ...flags, '-o', join(draft, 'wrapper'), ...wrapperSources], { cwd: folder });
     await must(['musl-gcc', ...flags, '-o', join(draft, 'guard'), ...guardSources], { cwd: folder });
+    await must(['musl-gcc', ...flags, '-o', join(draft, 'relay'), ...relaySources], { cwd: folder });
     await must(['musl-gcc', ...flags, '-o', join(draft, 'pack-tree'), ...packSources], { cwd: folder });
     for (const name of programs) await must(['musl-gcc', ...flags, '-o', join(draft, name), `${name}.c`], { cwd: folder });
   });
-  const names = ['wrapper', 'guard', 'host-exec', 'noop', 'tar', 'pack-tree', 'unpack-tree'];
-  const [wrapper, guard, hostExec, noop, tar, packTree, unpackTree] = names.map((name) => join(output, name));
-  return { wrapper, guard, hostExec, noop, tar, packTree, unpackTree } as NativeBinaries;
+  const names = ['wrapper', 'guard', 'relay', 'host-exec', 'noop', 'tar', 'pack-tree', 'unpack-tree'];
+  const [wrapper, guard, relay, hostExec, noop, tar, packTree, unpackTree] = names.map((name) => join(output, name));
+  return { wrapper, guard, relay, hostExec, noop, tar, packTree, unpackTree } as NativeBinaries;
 }
 
 /** The wrapper as nodes get it, but with other folders than theirs. */

@@ -1,16 +1,19 @@
 // Calls about a container that stands still at its source while its pod is moved. What the runtime would do to end it, a signal for
 // one process and a thaw for all, lets the others run on behind their checkpoint; so it is ended here, as a whole. And whoever wants
-// it to run again has to ask the source guard.
+// it to run again has to ask the source guard. And the sandbox of a pod that has moved is kept while a relay needs its network.
 #include "deadline.h"
 #include "freezer.h"
 #include "wrapper.h"
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
-enum { end_limit_ms = 10000, folder_size = 4096 };
+// A relay ends by itself before that (native/relay.c).
+enum { end_limit_ms = 10000, relay_limit_ms = 65000, folder_size = 4096 };
 
 // The folder of its freezer, as the list in a claim's folder has it (src/agent/source/claim.ts). @returns whether it is in that list
 static int is_listed(const char *list, const char *id, char *folder) {
@@ -48,6 +51,24 @@ static int is_all_there_is(const char *claim) {
   return access(path, F_OK) != 0;
 }
 
+// The pod's address is free for others as soon as its sandbox has ended.
+static void await_relay(const char *id) {
+  glob_t relays;
+  char sandbox[256];
+  if (glob(RUN_DIR "/pods/*/*/relay", 0, NULL, &relays))
+    return;
+  for (size_t i = 0; i < relays.gl_pathc; i++) {
+    if (read_text(relays.gl_pathv[i], sandbox, sizeof sandbox) || strcmp(sandbox, id))
+      continue;
+    int file = open(relays.gl_pathv[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    for (long long deadline = boot_ms() + scaled(relay_limit_ms); file >= 0 && flock(file, LOCK_SH | LOCK_NB) && boot_ms() < deadline;)
+      usleep(20000);
+    if (file >= 0)
+      close(file);
+  }
+  globfree(&relays);
+}
+
 // The word of the signal, or the one that runtimes send without a word.
 static const char *signal_of(const struct call *call) {
   const char *last = call->argv[call->argc - 1];
@@ -57,8 +78,13 @@ static const char *signal_of(const struct call *call) {
 int frozen_call(const struct call *call, const char *verb) {
   char claim[4200], folder[folder_size], note[4300];
   int is_kill = !strcmp(verb, "kill"), is_delete = !strcmp(verb, "delete") && is_option(call, "--force", "-f");
-  if ((!is_kill && !is_delete && strcmp(verb, "resume")) || !find_frozen(call->id, claim, sizeof claim, folder))
+  if (!is_kill && !is_delete && strcmp(verb, "resume"))
     return -1;
+  if (!find_frozen(call->id, claim, sizeof claim, folder)) {
+    if (is_kill && strcmp(signal_of(call), "0"))
+      await_relay(call->id);
+    return -1;
+  }
   if (!is_kill && !is_delete)
     return refuse(call, "the container stands still while its pod is moved");
   const char *signal = is_delete ? "KILL" : signal_of(call);

@@ -119,6 +119,11 @@ export interface AgentCalls {
    * word that it never ran and never will (`target.abort` said `never`) a commit that did not get there is rolled back.
    */
   'source.takeover': { params: PodOnNode & { targetNeverRan: boolean }; result: { state: SourceFact; record: unknown } };
+  /**
+   * Has whoever comes to the old address of a pod that has moved led on to the new ones, until `cleanup`; without addresses they wait.
+   * `sockets` tells at how many the pod listens.
+   */
+  'source.relay': { params: { addresses: readonly string[] }; result: { sockets: number } };
   /** Ends the processes of a source that has committed. @throws Error when one is left */
   'source.kill': { params: null; result: null };
   'target.inspect': { params: null; result: { facts: NodeFacts } };

@@ -54,6 +54,11 @@ export async function holdRestored(): Promise<Hold> {
   };
 }
 
+/** Puts a program that only fails in the relay's place at the source. To be called when the standby begins. */
+export async function breakRelay(): Promise<void> {
+  await onNode(nodeNamed('home-1'), `cd ${nodeFolder}; cp /usr/bin/false relay.new; mv relay.new relay`);
+}
+
 /** Puts a program that only fails in CRIU's place at the target. To be called when the standby begins. */
 export async function breakRestore(): Promise<void> {
   const place = `cd ${nodeFolder}/tools/bin; cp /usr/bin/false criu.new; mv criu.new criu`;

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { mustIn } from '../../bed/bed.ts';
 import { nodeNamed } from '../../bed/layout.ts';
 import type { MigrationReport } from '../../src/migration/contract.ts';
-import { deletePod, mustKubectl, mustMigrate, startPod } from '../e2e/cluster.ts';
+import { deletePod, mustKubectl, mustMigrate, startMigration, startPod } from '../e2e/cluster.ts';
+import { breakRelay } from '../e2e/faults.ts';
 import { podOf } from '../e2e/pods.ts';
 import type { Counts } from './client.ts';
 import { followAddress, ofNode, ofPod, serviceAddress, startClient, untilAnswers, type Client, type Place } from './places.ts';
@@ -62,6 +63,16 @@ export async function moveUnderLoad(
       mustKubectl('home', 'delete', 'service', `${name}-service`, '--ignore-not-found'),
     ]);
   }
+}
+
+/** Moves a pod whose clients nobody leads on. */
+export async function migrateWithoutRelay(name: string): Promise<MigrationReport> {
+  const migration = await startMigration(name, '-o', 'json');
+  await migration.sees('standby ...');
+  await breakRelay();
+  const { code, stdout, stderr } = await migration.result;
+  if (code !== 0) throw new Error(`kubectl migrate ${name} ended with ${code}:\n${stderr}`);
+  return JSON.parse(stdout) as MigrationReport;
 }
 
 /**

@@ -34,7 +34,7 @@ beforeAll(async () => {
 }, 60_000);
 
 beforeEach(() => {
-  for (const name of ['tools', 'wrapper', 'hook', 'noop', 'guard', 'made-of']) mkdirSync(join(node, name), { recursive: true });
+  for (const name of ['tools', 'wrapper', 'hook', 'noop', 'guard', 'relay', 'made-of']) mkdirSync(join(node, name), { recursive: true });
 });
 
 afterEach(() => {
@@ -79,7 +79,7 @@ test('an agent is no less patient than our programs on its node, and no less tha
 test.each(['full', 'read-only'])('on a node whose disk is %s what is installed already serves whoever is patient', async (disk) => {
   await must(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'none', node]);
   try {
-    for (const name of ['tools', 'wrapper', 'hook', 'noop', 'guard', 'made-of', 'migrations/m1'])
+    for (const name of ['tools', 'wrapper', 'hook', 'noop', 'guard', 'relay', 'made-of', 'migrations/m1'])
       mkdirSync(join(node, name), { recursive: true });
     if (disk === 'full') expect(() => writeFileSync(join(node, 'fill'), Buffer.alloc(1e6))).toThrow('ENOSPC');
     else await must(['mount', '-o', 'remount,ro', node]);

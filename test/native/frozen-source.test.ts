@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -79,6 +81,22 @@ describe.each(freezerVersions)('a container that stands still at its source, by 
     await writeFile(join(claim, 'running'), '');
     expect(await node.call(call)).toMatchObject({ code: 0 });
     expect(pod.members('c0ffee')).toEqual([]);
+  });
+
+  test('its sandbox ends when no relay needs that any more, and not before', async () => {
+    await writeFile(join(claim, 'relay'), 'facade\n');
+    const relay = spawn('flock', ['--no-fork', join(claim, 'relay'), 'sh', '-c', 'echo locked; exec sleep 1000']);
+    const ended = once(relay, 'exit');
+    await once(relay.stdout, 'data');
+    let isEnded = false;
+    const call = node.call(['kill', 'facade', '9']).finally(() => (isEnded = true));
+    expect(await node.call(['kill', 'facade', '0'])).toMatchObject({ code: 0 });
+    expect(await node.call(['kill', 'other', '9'])).toMatchObject({ code: 0 });
+    expect(isEnded).toBe(false);
+    relay.kill('SIGKILL');
+    expect(await call).toMatchObject({ code: 0 });
+    await ended;
+    expect(await node.call(['kill', 'facade', '9'])).toMatchObject({ code: 0, record: ['kill', 'facade', '9'] });
   });
 
   test('nobody lets it run on but its guard', async () => {

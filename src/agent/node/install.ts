@@ -20,6 +20,7 @@ const programs = [
   ['hook', '/agent/wrapper'],
   ['noop', '/agent/noop'],
   ['guard', '/agent/guard'],
+  ['relay', '/agent/relay'],
 ] as const;
 
 /** The staging folder of one migration on this node. */

@@ -26,6 +26,7 @@ export interface Holder extends ProcessId {
  *   record    what a command needs that goes on in the place of another
  *   guard     the source guard's process
  *   stopped   the signal by which the runtime was asked to stop a container that stands still (native/source.c)
+ *   relay, relay-to, relay-over   see native/relay.c
  */
 export class Claim {
   /** As this process sees it. */
@@ -120,7 +121,7 @@ export class Claim {
     revokeCommit(this.folder, this.holder.migration, this.pod);
   }
 
-  write(name: 'frozen' | 'signals' | 'record' | 'running' | 'guard', content: string): void {
+  write(name: 'frozen' | 'signals' | 'record' | 'running' | 'guard' | 'relay-to' | 'relay-over', content: string): void {
     const draft = `${this.folder}/.${name}`;
     writeFileSync(draft, content, { mode: 0o600 });
     renameSync(draft, `${this.folder}/${name}`);

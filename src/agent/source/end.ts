@@ -21,6 +21,7 @@ export function sourceEnd(migration: string, emit: EventSink, isAttended: () => 
         state: await source.takeOver(pod, targetNeverRan),
         record: source.record,
       }),
+      'source.relay': async ({ addresses }) => ({ sockets: await source.relay(addresses) }),
       'source.kill': async () => {
         await source.kill();
         return null;

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { scaled } from '../../deadlines.ts';
 import type { AgentCalls, CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
 import type { SourceFact } from '../../protocol/settle.ts';
@@ -6,7 +5,7 @@ import { timed, type EventSink } from '../clock.ts';
 import { learnKerndat } from '../criu/kerndat.ts';
 import { onHost, runDir } from '../node/host.ts';
 import { install } from '../node/install.ts';
-import { isPodOnNode, linkKubeletPods } from '../node/kubelet-pods.ts';
+import { linkKubeletPods } from '../node/kubelet-pods.ts';
 import { connectToPeer, PeerLink } from '../peer/link.ts';
 import { findRuntime } from '../runc/runtime.ts';
 import { Claim } from './claim.ts';
@@ -32,8 +31,6 @@ const pods = onHost(`${runDir}/pods`);
 const unpackMs = (bytes: number): number => scaled(60_000 + bytes / 5_000);
 /** From the commit until the target says that all runs: one write for it. */
 const resumeMs = 60_000;
-/** How long a kubelet may take to let go of a pod that has moved. */
-const podGoneMs = 15_000;
 
 /**
  * The source's side of one migration: carries out what machine.ts decides. The target may run on the claim's decision alone, and the
@@ -207,6 +204,11 @@ export class SourceMigration {
     return this.fact;
   }
 
+  /** Leads on who comes to the pod's old address; only after the commit. @returns at how many sockets */
+  async relay(addresses: readonly string[]): Promise<number> {
+    return await this.#claimed().relay(addresses);
+  }
+
   /**
    * Ends the frozen source processes; only after the commit, and when the pod object is being deleted (or the kubelet
    * would start them anew, but for the fence). Their network namespace still exists, so the kernel tells their peers with a reset.
@@ -247,9 +249,7 @@ export class SourceMigration {
     // Whatever froze it since: without its claim nobody can let it go any more.
     if (this.fact !== 'committed' && pod.isPartFrozen) await pod.end();
     if (this.fact === 'undecided') throw new Error('the pod stands frozen, though it may run');
-    const isInUse = (): boolean => this.fact === 'committed' && (!pod.isGone || isPodOnNode(uid));
-    for (const deadline = performance.now() + scaled(podGoneMs); isInUse(); await delay(50))
-      if (performance.now() > deadline) return { refusing: true };
+    if (this.fact === 'committed' && !(await pod.untilLetGo())) return { refusing: true };
     await lowerFence(uid);
     // One that was let go goes on as the pod's own life, whatever becomes of it.
     this.#closedAs = this.fact === 'committed' ? 'committed' : 'runs';

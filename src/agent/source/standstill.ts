@@ -1,11 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { scaled } from '../../deadlines.ts';
 import type { PodOnNode } from '../../protocol/agent-calls.ts';
 import type { SourceFact } from '../../protocol/settle.ts';
 import { frozenFile, readFrozenFile, type KnownContainer } from '../cgroup/frozen-list.ts';
 import { stagingDir } from '../node/install.ts';
+import { isPodOnNode } from '../node/kubelet-pods.ts';
 import { raiseOwnWeight } from '../node/own-limits.ts';
 import { processesOf } from '../proc/processes.ts';
 import { signalsFile, signalsOf, stopWanted, type TaskSignals } from '../proc/signals.ts';
-import { findContainer, type NodeContainer } from '../runc/container.ts';
+import { findContainer, sandboxOf, type NodeContainer } from '../runc/container.ts';
 import { hasOtherContainers } from '../runc/replaced.ts';
 import type { Claim } from './claim.ts';
 import { containerFact, sourceFact } from './fact.ts';
@@ -13,6 +16,10 @@ import { raiseFence } from './fence.ts';
 import { freezeTogether } from './freeze.ts';
 import { endFreeze, SourceGuard, type FreezeEnd } from './guard.ts';
 import type { SourcePod } from './pod.ts';
+import { startRelay } from './relay.ts';
+
+/** How long a kubelet may take to let go of a pod that has moved, behind a relay's end. */
+const podGoneMs = 15_000;
 
 /**
  * A pod that is claimed, and everything by which it comes to stand still and to run again: the fence before its kubelet, the guard,
@@ -24,6 +31,7 @@ export class Standstill {
   #known: readonly KnownContainer[];
   #guard: SourceGuard | undefined;
   #signals: readonly TaskSignals[] = [];
+  #relaying: Promise<number> | undefined;
 
   private constructor(claim: Claim, podUid: string, known: readonly KnownContainer[]) {
     this.claim = claim;
@@ -105,9 +113,37 @@ export class Standstill {
     this.claim.write('running', '');
   }
 
+  /**
+   * Has whoever comes to the pod's old address led on to these of its new ones, as they are reached from here; without one they wait.
+   * To be called before the processes are ended, and again when addresses are known.
+   *
+   * @returns at how many of its sockets. @throws Error when nobody can be led on
+   */
+  async relay(addresses: readonly string[]): Promise<number> {
+    if (this.claim.decision !== 'committed') throw new Error('the target has not taken over: nobody is led there');
+    this.noteSuccessor();
+    if (addresses.length > 0) this.claim.write('relay-to', addresses.join(' '));
+    this.#relaying ??= this.#sandbox().then(async (sandbox) => startRelay(this.claim, sandbox));
+    return await this.#relaying;
+  }
+
+  /** Ends a relay, in due course, and waits until its kubelet has let go of the pod. @returns whether it has */
+  async untilLetGo(): Promise<boolean> {
+    this.claim.write('relay-over', '');
+    const isInUse = (): boolean => !this.isGone || isPodOnNode(this.#podUid);
+    for (const deadline = performance.now() + scaled(podGoneMs); isInUse(); await delay(50)) if (performance.now() > deadline) return false;
+    return true;
+  }
+
   /** All stays frozen. */
   committed(): void {
     this.#guard?.committed();
+  }
+
+  async #sandbox(): Promise<string> {
+    const [first] = this.#known;
+    if (!first) throw new Error('the pod has no containers');
+    return sandboxOf((await findContainer(first.name, `containerd://${first.id}`, this.#podUid)).spec);
   }
 }
 

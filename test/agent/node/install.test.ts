@@ -17,7 +17,7 @@ vi.mock('../../../src/agent/criu/kerndat.ts', () => ({ forgetKerndat: () => unde
 const { install, uninstall } = await import('../../../src/agent/node/install.ts');
 
 beforeEach(() => {
-  for (const name of ['tools', 'wrapper', 'hook', 'noop', 'guard', 'made-of']) mkdirSync(join(node, name), { recursive: true });
+  for (const name of ['tools', 'wrapper', 'hook', 'noop', 'guard', 'relay', 'made-of']) mkdirSync(join(node, name), { recursive: true });
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));

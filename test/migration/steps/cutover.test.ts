@@ -32,20 +32,20 @@ const undone = (seen: Seen): string[] =>
     .filter((task) => !task.isDone(seen, move))
     .map(({ name }) => name);
 const all = cutoverTasks(move).map(({ name }) => name);
-const [release, replace, kill, adopt, see] = all;
+const [release, relay, replace, kill, adopt, see, ready] = all;
 
 describe('what is left to be done follows from what is seen in the clusters, whoever did the rest', () => {
   const table: [string, Seen, (string | undefined)[]][] = [
-    ['nothing was begun', { current: pod, shadow: marked, secret: marked }, [release, replace, kill, adopt, see]],
-    ['the Secret is released', { current: pod, shadow: marked, secret: released }, [replace, kill, adopt, see]],
-    ['the old object is gone', { current: undefined, shadow: marked, secret: released }, [replace, kill, adopt, see]],
-    ['the new object is there', { current: made, shadow: marked, secret: released }, [kill, adopt, see]],
-    ['they are joined', { current: made, shadow: adopted, secret: undefined }, [kill, see]],
-    ['it is seen to run', { current: { ...made, status: running }, shadow: adopted, secret: undefined }, [kill]],
+    ['nothing was begun', { current: pod, shadow: marked, secret: marked }, [release, relay, replace, kill, adopt, see, ready]],
+    ['the Secret is released', { current: pod, shadow: marked, secret: released }, [relay, replace, kill, adopt, see, ready]],
+    ['the old object is gone', { current: undefined, shadow: marked, secret: released }, [replace, kill, adopt, see, ready]],
+    ['the new object is there', { current: made, shadow: marked, secret: released }, [kill, adopt, see, ready]],
+    ['they are joined', { current: made, shadow: adopted, secret: undefined }, [kill, see, ready]],
+    ['it is seen to run', { current: { ...made, status: running }, shadow: adopted, secret: undefined }, [kill, ready]],
     [
       'somebody else has made a pod of that name',
       { current: { metadata: { ...pod.metadata, uid: 'theirs' }, spec: pod.spec }, shadow: marked, secret: released },
-      [replace, kill, adopt, see],
+      [replace, kill, adopt, see, ready],
     ],
     [
       'the new object of another migration is there',
@@ -54,7 +54,7 @@ describe('what is left to be done follows from what is seen in the clusters, who
         shadow: marked,
         secret: released,
       },
-      [replace, kill, adopt, see],
+      [replace, kill, adopt, see, ready],
     ],
   ];
   for (const [when, seen, wanted] of table) test(when, () => expect(undone(seen)).toEqual(wanted));

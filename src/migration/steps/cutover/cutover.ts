@@ -9,6 +9,7 @@ import type { Underway } from '../../underway.ts';
 import { adopt } from './adopt.ts';
 import { killSource } from './kill-source.ts';
 import { joinItsSet } from './join-its-set.ts';
+import { relayClients, untilReady } from './relay.ts';
 import { releaseSecret } from './release-secret.ts';
 import { newObjectOf, replace } from './replace.ts';
 import { replaceInItsSet } from './replace-in-its-set.ts';
@@ -16,10 +17,10 @@ import { seeRunning } from './see-running.ts';
 import { look, type Cutover, type CutoverTask, type Seen } from './task.ts';
 
 /** In their order; each may be done already, by a command that did not come to its end. */
-const ofItself: readonly CutoverTask[] = [releaseSecret, replace, killSource, adopt, seeRunning];
+const ofItself: readonly CutoverTask[] = [releaseSecret, relayClients, replace, killSource, adopt, seeRunning, untilReady];
 
 /** Of a pod whose owner may take it away again. */
-const inItsSet: readonly CutoverTask[] = [releaseSecret, replaceInItsSet, killSource, seeRunning, joinItsSet];
+const inItsSet: readonly CutoverTask[] = [releaseSecret, relayClients, replaceInItsSet, killSource, seeRunning, untilReady, joinItsSet];
 
 export function cutoverTasks({ owner }: Pick<Move, 'owner'>): readonly CutoverTask[] {
   return canTakeAway(owner) ? inItsSet : ofItself;
@@ -68,21 +69,8 @@ async function run({ underway, remote, isFirst }: Committed, { progress: say }: 
     saved.write(newObjectOf(move, pod));
     const isOld = seen.current?.metadata.uid === pod.metadata.uid;
     const isGoing = isOld ? seen.current?.metadata.deletionTimestamp !== undefined : isFirst && seen.current === undefined;
-    const running: Cutover = {
-      move,
-      home,
-      remote,
-      source,
-      seen,
-      isFirst,
-      isGoing,
-      saved,
-      say,
-      notes,
-      policy,
-      pod,
-      killed: undefined,
-    };
+    const later = { killed: undefined, relayed: Promise.resolve(false) };
+    const running: Cutover = { move, home, remote, source, seen, isFirst, isGoing, saved, say, notes, policy, pod, ...later };
     const isGone = !isFirst && seen.current === undefined && seen.shadow === undefined;
     if (isGone) notes.push('the pod was deleted after it was moved, and is not made anew');
     undone = (isGone ? ofTheSource : cutoverTasks(move)).filter((task) => !task.isDone(seen, move));

@@ -38,8 +38,10 @@ export interface Cutover {
   readonly isGoing: boolean;
   /** The pod with the labels and annotations that it had when its old object was last seen. */
   readonly pod: Pod;
-  /** What goes on side by side with the later tasks, once it was begun. */
+  /** What goes on side by side with the later tasks, once it was begun, and never rejects. */
   killed: Promise<void> | undefined;
+  /** Whether clients that come to the pod's old address are led on. */
+  relayed: Promise<boolean>;
 }
 
 /** One part of a cutover: whoever comes second can tell whether it is done, do it, or say how a person does it. */
