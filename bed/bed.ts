@@ -6,6 +6,8 @@ import { buildAgentImage } from '../image/agent-image.ts';
 import { removeCgroups } from './cgroups.ts';
 import { kubectl, startControlPlane } from './control-plane.ts';
 import { bedImages } from './images.ts';
+import { knativeImages } from './knative/images.ts';
+import { installKnative } from './knative/install.ts';
 import { loadImages } from './load-images.ts';
 import { binDir, clusters, kubeconfigFile, networkOf, nodes, stateDir } from './layout.ts';
 import { installLiqo, peerClusters } from './liqo.ts';
@@ -20,19 +22,44 @@ import { until } from './until.ts';
 
 export type Say = (line: string) => void;
 
+const peerNodes = nodes.filter(({ cluster }) => cluster === 'away').map(({ name }) => name);
+
 /** Exists when `up` came to its end. */
 const completeFile = join(stateDir, 'complete');
 
+export interface UpOptions {
+  /** With Knative Serving in the home cluster; one that is there stays without being asked for. */
+  readonly withKnative?: boolean;
+}
+
 /** Brings the bed up, or repairs it: a bed of which anything is missing is taken down and made anew. */
-export async function up(say: Say): Promise<void> {
+export async function up(say: Say, { withKnative = false }: UpOptions = {}): Promise<void> {
   await checkRequirements();
-  const stage = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+  const stage = stagesOf(say);
+  await upWithoutKnative(stage);
+  if (withKnative) {
+    const images = await stage('Images of Knative', knativeImages);
+    await stage('Images of Knative onto the nodes', async () => {
+      await Promise.all([loadImages([...images.home, ...images.everywhere], ['home-1']), loadImages(images.everywhere, peerNodes)]);
+    });
+    await stage('Knative', installKnative);
+  }
+  say('the bed is up');
+}
+
+type Stage = <T>(what: string, work: () => Promise<T>) => Promise<T>;
+
+function stagesOf(say: Say): Stage {
+  return async (what, work) => {
     const start = performance.now();
     say(`${what} …`);
     const result = await work();
     say(`${what}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
     return result;
   };
+}
+
+async function upWithoutKnative(stage: Stage): Promise<void> {
   await stage('Programs of the clusters', async () =>
     Promise.all([goTools('helm'), goTools('krew')])
       .then(async () => goTools('liqo'))
@@ -45,7 +72,6 @@ export async function up(say: Say): Promise<void> {
   if (problem === undefined) {
     await stage('Images onto the nodes', async () => loadImages([...images, agentImage]));
     await linkPrograms();
-    say('the bed is up');
     return;
   }
   if (existsSync(stateDir) || (await networkNamespaces()).length > 0) {

@@ -64,7 +64,8 @@ async function workload(): Promise<string> {
   });
 }
 
-async function image(
+/** Makes an image, or takes it from the cache. @param fill puts the files of its only layer into a folder */
+export async function image(
   reference: string,
   inputs: readonly string[],
   config: ImageConfig,
@@ -86,7 +87,7 @@ async function image(
   return join(folder, 'image.tar');
 }
 
-async function place(from: string, to: string): Promise<void> {
+export async function place(from: string, to: string): Promise<void> {
   await mkdir(join(to, '..'), { recursive: true });
   await copyFile(from, to);
   await chmod(to, 0o755);

@@ -8,7 +8,7 @@ import { isAlive, recordedProcesses } from './processes.ts';
 
 const usage = `usage: npm run bed -- COMMAND
 
-  up                        bring both clusters up, or repair them
+  up [--knative]            bring both clusters up, or repair them; with Knative Serving in the home cluster
   down                      take everything away
   status                    what runs
   run -- CMD...             run CMD where both clusters can be reached (contexts home and away)
@@ -31,7 +31,7 @@ try {
 async function main(): Promise<number> {
   switch (verb) {
     case 'up':
-      await up((line) => process.stderr.write(`${line}\n`));
+      await up((line) => process.stderr.write(`${line}\n`), { withKnative: words.includes('--knative') });
       return 0;
     case 'down':
       await down();

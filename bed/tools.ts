@@ -3,7 +3,7 @@ import { goTools as buildGoTools } from '../build/go-tools.ts';
 import { must } from '../build/run.ts';
 
 /** The Go programs of the bed, by the folder of `tools` that pins them. */
-const modules = ['kubernetes', 'liqo', 'helm', 'krew'] as const;
+const modules = ['kubernetes', 'liqo', 'helm', 'krew', 'knative', 'coredns'] as const;
 export type ToolModule = (typeof modules)[number];
 
 /** Builds the pinned Go programs of one module, or takes them from the cache. @returns the folder with the executables */
@@ -22,4 +22,11 @@ function linkerFlags(name: ToolModule): string {
 export async function liqoSources(): Promise<string> {
   const folder = join(import.meta.dirname, 'tools', 'liqo');
   return (await must(['go', 'list', '-m', '-f', '{{.Dir}}', 'github.com/liqotech/liqo'], { cwd: folder })).trim();
+}
+
+/** The folder of a module's sources, in the version that Knative's programs are built from. */
+export async function knativeSources(module: `knative.dev/${string}`): Promise<string> {
+  const folder = join(import.meta.dirname, 'tools', 'knative');
+  const told = await must(['go', 'mod', 'download', '-json', module], { cwd: folder });
+  return (JSON.parse(told) as { Dir: string }).Dir;
 }

@@ -1,4 +1,4 @@
-import { cp } from 'node:fs/promises';
+import { cp, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { cached, contentsOf } from './cache.ts';
 import { must } from './run.ts';
@@ -6,12 +6,13 @@ import { must } from './run.ts';
 /**
  * Builds the programs that a Go module names as its tools, pinned by its go.mod, or takes them from the cache.
  *
- * @param module folder with go.mod and go.sum
+ * @param module folder with go.mod and go.sum, and Go files where a tool is its own
  * @returns the folder with the static executables. @throws Error with the Go command's words
  */
 export async function goTools(module: string, linkerFlags = '-s -w'): Promise<string> {
   const version = (await must(['go', 'env', 'GOVERSION'])).trim();
-  const inputs = await contentsOf([join(module, 'go.mod'), join(module, 'go.sum')]);
+  const sources = (await readdir(module)).filter((name) => name.endsWith('.go')).toSorted();
+  const inputs = await contentsOf(['go.mod', 'go.sum', ...sources].map((name) => join(module, name)));
   return await cached(`go-${basename(module)}`, [version, linkerFlags, ...inputs], async (draft) => {
     const scratch = join(draft, '.module');
     await cp(module, scratch, { recursive: true });

@@ -8,6 +8,8 @@ import { must } from './run.ts';
 export interface ImageConfig {
   readonly entrypoint?: readonly string[];
   readonly env?: readonly string[];
+  /** Numeric where pods ask for runAsNonRoot and say no user themselves. */
+  readonly user?: string;
 }
 
 /**
@@ -22,7 +24,7 @@ export async function writeOciArchive(file: string, reference: string, layers: r
   const settings = json({
     architecture: 'amd64',
     os: 'linux',
-    config: { Entrypoint: config.entrypoint ?? [], Env: config.env ?? [] },
+    config: { ...(config.user === undefined ? {} : { User: config.user }), Entrypoint: config.entrypoint ?? [], Env: config.env ?? [] },
     rootfs: { type: 'layers', diff_ids: blobs.map(({ digest }) => digest) },
   });
   const manifest = json({

@@ -8,6 +8,8 @@ import type { Load } from './crowd.ts';
 const load = JSON.parse(process.argv[2] ?? '') as Load;
 const ended = new AbortController();
 process.stdin.on('end', () => ended.abort()).resume();
+// Who started this is gone, and nobody wants to hear the rest.
+process.stdout.on('error', () => process.exit(1));
 
 let told = 0;
 let good = 0;
