@@ -29,20 +29,23 @@ const onBed = {
   hookTimeout: 180_000,
   maxConcurrency: 2,
 };
+/** The same with Knative Serving. `npm run test:knative`. */
+const onKnative = { ...onBed, setupFiles: [...onBed.setupFiles, 'test/knative/await-knative.ts'] };
 
 // Three kinds of tests: those of pure parts, while the bed comes up; on the bed those that mind only their own pods, three
-// files at a time, as they mostly wait; then the others, one after the other; and by a
-// command of its own what takes long. test/order.ts has the order within.
+// files at a time, as they mostly wait; then the others, one after the other; and by
+// commands of their own what takes long, and what needs Knative. test/order.ts has the order within.
 export default defineConfig({
   test: {
     reporters,
     maxWorkers: 3,
     sequence: { sequencer: Order },
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'], testTimeout: 60_000 } },
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**', 'test/knative/**'], testTimeout: 60_000 } },
       { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: [...alone, ...deaths], ...onBed } },
       { test: { name: 'alone', include: alone, ...onBed, maxWorkers: 1, sequence: { groupOrder: 1 } } },
       { test: { name: 'deaths', include: deaths, ...onBed, maxWorkers: 1, sequence: { groupOrder: 2 } } },
+      { test: { name: 'knative', include: ['test/knative/**/*.test.ts'], ...onKnative, maxWorkers: 1, sequence: { groupOrder: 3 } } },
     ],
   },
 });
