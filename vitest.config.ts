@@ -4,7 +4,7 @@ import { Order } from './test/order.ts';
 const reporters = ['default', './test/closing-line.ts'];
 
 /** Those that disturb the whole bed (agents are killed, networks cut, servers stopped), count on its quiet, or load it fully. */
-const alone = ['carried', 'clients', 'daemons', 'dry-run', 'helper-pods', 'rolled-back', 'targets', 'slot', 'bed'].map(
+const alone = ['carried', 'clients', 'daemons', 'dry-run', 'helper-pods', 'rolled-back', 'several', 'targets', 'slot', 'bed'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
 /** What takes long: everything fails at each moment. `npm run test:deaths`. */

@@ -13,6 +13,7 @@ export const moveCommand: Command = {
   description: [
     "The pod keeps its name, its specification and its processes, and stands still for a moment only. The clusters must be peered by Liqo, and the pod's namespace offloaded. Nothing is installed in either cluster: two helper pods live for the length of the migration.",
     'Whatever fails before the pod runs at the peer is rolled back, and the pod runs on where it was. Ctrl-C does the same; a move that is decided by then is finished.',
+    "Several pods are moved one after the other: those that are named, in that order; those of a Deployment, StatefulSet, ReplicaSet, ReplicationController, Job or Knative Service, or with certain labels, by name, and a StatefulSet's from its highest ordinal down. Nothing is touched when one of them cannot be moved, and the first failure ends it, unless --keep-going is given. The same command again goes on with those that are left.",
   ],
   examples: [
     { purpose: 'Move the pod web-0 to the peered cluster milan', line: 'kubectl migrate web-0 --to milan' },
@@ -25,10 +26,15 @@ export const moveCommand: Command = {
       purpose: 'Move a pod of the namespace shop, and keep the figures',
       line: 'kubectl migrate pod/web-0 -n shop --to milan -o json > moved.json',
     },
+    { purpose: 'Move all pods of the StatefulSet db, db-2 before db-1 before db-0', line: 'kubectl migrate statefulset/db --to milan' },
+    { purpose: 'Move all pods with a label that can be moved', line: 'kubectl migrate -l app=shop --to milan --keep-going' },
     { purpose: 'Draw how the migration went', line: 'kubectl migrate web-0 --to milan --timeline web-0.svg' },
   ],
-  usage: 'POD --to CLUSTER [options]',
-  positional: { shown: 'POD', text: 'The pod to move: `web-0`, `pod/web-0` or `pod web-0`.' },
+  usage: '(POD | TYPE/NAME ... | -l SELECTOR) --to CLUSTER [options]',
+  positional: {
+    shown: 'POD',
+    text: 'The pod to move: `web-0`, `pod/web-0` or `pod web-0`; or several, also by whoever keeps them: `web-0 web-1`, `deployment/web job/import`, `statefulset db`. What TYPE may be: pod, deployment, statefulset, replicaset, replicationcontroller, job, ksvc, and what kubectl has for them.',
+  },
   flags: [
     {
       name: 'agent-image',
@@ -50,13 +56,29 @@ export const moveCommand: Command = {
       text: 'Print what happens as JSON, one object a line, on standard output (for programs; docs/events.md). The last line is the report or the error.',
     },
     {
+      name: 'keep-going',
+      kind: 'boolean',
+      default: 'false',
+      text: 'Of several pods, move those that can be moved, whatever becomes of the others. It ends all the same when it is in doubt where a pod runs.',
+    },
+    {
       name: 'max-freeze',
       kind: 'string',
       default: '',
       text: 'The longest that the pod may stand still, such as 5s or 1m30s; a move that is not done by then is rolled back. Without it the pod may stand still for as long as its kubelet waits for its probes (docs/findings/KM-FREEZE-BUDGET.md), for two minutes at most. With it the probes are not looked at.',
     },
     namespaceFlag,
-    { ...outputFlag, text: `${outputFlag.text} Those for programs print one object with all figures.` },
+    {
+      ...outputFlag,
+      text: `${outputFlag.text} Those for programs print one object with all figures; of several pods, a list of them (items).`,
+    },
+    {
+      name: 'selector',
+      short: 'l',
+      kind: 'string',
+      default: '',
+      text: "Selector (label query) of the pods to move, supports '=', '==', '!=', 'in', 'notin'.(e.g. -l key1=value1,key2=value2,key3 in (value3)). Pods must satisfy all of the specified label constraints.",
+    },
     {
       name: 'timeline',
       kind: 'string',
@@ -72,8 +94,8 @@ export const moveCommand: Command = {
     { name: 'version', kind: 'boolean', default: 'false', text: 'Print the version of the plugin, and nothing else.' },
   ],
   exitCodes: {
-    0: 'moved',
-    1: 'failed and rolled back',
+    0: 'moved, all of several',
+    1: 'failed and rolled back; of several, not all were moved',
     ...usageExit,
     3: 'refused before anything was touched',
     4: 'failed and a person has to look',

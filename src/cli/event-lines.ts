@@ -1,5 +1,6 @@
 import { MigrateError } from '../errors.ts';
 import type { MigrationEvent, MigrationReport } from '../migration/contract.ts';
+import type { BatchReport } from './batch-report.ts';
 import { exitCodeOf } from './error-text.ts';
 
 /** Grows when a line changes its meaning or loses a field; new fields and new types do not change it. */
@@ -9,17 +10,28 @@ const version = 1;
 export interface EventLines {
   readonly onEvent: (event: MigrationEvent) => void;
   readonly result: (report: MigrationReport) => void;
+  /** The last line of several migrations. @param exitCode of the command */
+  readonly resultOfAll: (report: BatchReport, exitCode: number) => void;
   readonly error: (error: unknown) => void;
 }
 
 export function eventLines(out: NodeJS.WritableStream, now: () => Date = () => new Date()): EventLines {
-  const line = (fields: object): void => void out.write(`${JSON.stringify({ v: version, at: now().toISOString(), ...fields })}\n`);
+  let migration: string | undefined;
+  const line = (
+    { type, ...fields }: { readonly type: string; readonly [field: string]: unknown } | MigrationEvent,
+    isOfOne = true,
+  ): void => {
+    const about = isOfOne && migration !== undefined ? { migration } : {};
+    out.write(`${JSON.stringify({ v: version, at: now().toISOString(), type, ...about, ...fields })}\n`);
+  };
   return {
     onEvent: (event) => {
+      if (event.type === 'started') migration = event.migration;
       // What is for the log alone has no fixed shape.
       if (event.type !== 'log') line(event);
     },
     result: (report) => line({ type: 'result', report }),
+    resultOfAll: (report, exitCode) => line({ type: 'result', report, exitCode }, false),
     error: (error) => {
       const known = error instanceof MigrateError ? error : undefined;
       const message = error instanceof Error ? error.message : String(error);

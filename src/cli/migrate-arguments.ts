@@ -1,4 +1,5 @@
 import type { ConnectionFlags } from '../kube/connection-flags.ts';
+import type { Wanted } from '../migration/select.ts';
 import { agentImage } from './agent-image.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import type { Refuse } from './command.ts';
@@ -6,8 +7,8 @@ import { closestCommand, type CommandLine } from './command-line.ts';
 import { connectionOf, truth } from './connection-arguments.ts';
 import { milliseconds } from './duration.ts';
 import { outputOf, type Output } from './output/output.ts';
-import { podName } from './pod-name.ts';
 import { verbosityOf } from './verbosity.ts';
+import { wantedOf } from './wanted.ts';
 import { timelineFile, type TimelineFile } from './timeline/timeline-file.ts';
 
 const dryRuns = ['none', 'server', 'client'] as const;
@@ -17,7 +18,10 @@ export type DryRun = (typeof dryRuns)[number];
 
 /** `kubectl migrate POD --to CLUSTER`, understood. */
 export interface MigrateArguments {
-  readonly pod: string;
+  /** What is asked for; none twice. */
+  readonly wanted: readonly Wanted[];
+  /** Whether those that cannot be moved keep the others from being moved. */
+  readonly isKeepGoing: boolean;
   readonly to: string;
   readonly dryRun: DryRun;
   readonly output: Output;
@@ -34,15 +38,17 @@ export interface MigrateArguments {
 /** @throws MigrateError (usage), worded as kubectl words it */
 export function migrateArguments(line: CommandLine): MigrateArguments {
   const { words, last, refuse } = line;
-  const pod = podName(words, refuse);
-  const command = words.length === 1 ? closestCommand(pod) : undefined;
+  const wanted = wantedOf(words, last('selector'), refuse);
+  const command = words.length === 1 ? closestCommand(words[0] ?? '') : undefined;
   const to =
     last('to') ??
     refuse('the cluster to move the pod to is required: --to CLUSTER', command && `Did you mean 'kubectl migrate ${command}'?`);
   requireOneUse(line);
   const timeline = last('timeline');
+  if (timeline !== undefined && podAlone(wanted) === undefined) refuse('--timeline draws the move of one pod, which has to be named');
   return Object.freeze({
-    pod,
+    wanted,
+    isKeepGoing: truth('keep-going', last('keep-going'), refuse) ?? false,
     to,
     dryRun: dryRunOf(last('dry-run'), refuse),
     output: outputOf(last('output'), refuse),
@@ -53,6 +59,12 @@ export function migrateArguments(line: CommandLine): MigrateArguments {
     verbosity: verbosityOf(line),
     connection: connectionOf(line),
   });
+}
+
+/** The name of the pod when one is asked for by its name alone; what is printed then is its own, and no list of one. */
+export function podAlone(wanted: readonly Wanted[]): string | undefined {
+  const [one, ...more] = wanted;
+  return one?.kind === 'Pod' && more.length === 0 ? one.name : undefined;
 }
 
 /** Standard output has room for one thing, and a dry run has nothing to tell while it goes on. */

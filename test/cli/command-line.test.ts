@@ -11,7 +11,8 @@ async function parse(line: string): Promise<MigrateArguments> {
 
 test('everything that is not said has its default', async () => {
   expect(await parse('web-0 --to milan')).toEqual({
-    pod: 'web-0',
+    wanted: [{ kind: 'Pod', name: 'web-0' }],
+    isKeepGoing: false,
     to: 'milan',
     dryRun: 'none',
     output: { format: 'text' },
@@ -35,15 +36,56 @@ test.each([
 
 describe('the pod', () => {
   test.each(['web-0', 'pod/web-0', 'pods/web-0', 'po/web-0', 'Pod/web-0', 'pod web-0'])('may be called %s', async (words) => {
-    expect((await parse(`${words} --to milan`)).pod).toBe('web-0');
+    expect((await parse(`${words} --to milan`)).wanted).toEqual([{ kind: 'Pod', name: 'web-0' }]);
   });
 
   test.each(['007', '1e3', '0x1'])('may look like the number %s', async (word) => {
-    expect((await parse(`--to milan ${word}`)).pod).toBe(word);
+    expect((await parse(`--to milan ${word}`)).wanted).toEqual([{ kind: 'Pod', name: word }]);
   });
 
   test('may stand behind --', async () => {
-    expect((await parse('--to milan -- web-0')).pod).toBe('web-0');
+    expect((await parse('--to milan -- web-0')).wanted).toEqual([{ kind: 'Pod', name: 'web-0' }]);
+  });
+});
+
+describe('several pods', () => {
+  const pod = (name: string): object => ({ kind: 'Pod', name });
+  test.each([
+    ['a b', [pod('a'), pod('b')]],
+    ['b a b', [pod('b'), pod('a')]],
+    ['pods a b', [pod('a'), pod('b')]],
+    ['pod/a deploy/web', [pod('a'), { kind: 'Deployment', name: 'web' }]],
+    ['a deploy/web', [pod('a'), { kind: 'Deployment', name: 'web' }]],
+    [
+      'deployment web shop',
+      [
+        { kind: 'Deployment', name: 'web' },
+        { kind: 'Deployment', name: 'shop' },
+      ],
+    ],
+    ['-l app=web', [{ kind: 'selector', selector: 'app=web' }]],
+    ['--selector app=web', [{ kind: 'selector', selector: 'app=web' }]],
+    ['-lapp=web', [{ kind: 'selector', selector: 'app=web' }]],
+    ['pods -l app=web', [{ kind: 'selector', selector: 'app=web' }]],
+  ])('%s', async (words, wanted) => {
+    expect((await parse(`${words} --to milan`)).wanted).toEqual(wanted);
+  });
+});
+
+describe('the kind of what keeps pods', () => {
+  test.each<[string, readonly string[]]>([
+    ['Pod', ['pod', 'pods', 'po', 'PODS']],
+    ['Deployment', ['deployment', 'deployments', 'deploy', 'Deployment', 'deployment.apps', 'deployments.apps', 'deployments.v1.apps']],
+    ['StatefulSet', ['statefulset', 'statefulsets', 'sts', 'statefulset.apps']],
+    ['ReplicaSet', ['replicaset', 'replicasets', 'rs', 'replicasets.apps']],
+    ['ReplicationController', ['replicationcontroller', 'replicationcontrollers', 'rc']],
+    ['Job', ['job', 'jobs', 'job.batch', 'jobs.v1.batch']],
+    ['KnativeService', ['ksvc', 'kservice', 'service.serving.knative.dev', 'services.serving.knative.dev']],
+  ])('%s may be called %j', async (kind, words) => {
+    for (const word of words) {
+      expect((await parse(`${word}/x --to milan`)).wanted).toEqual([{ kind, name: 'x' }]);
+      expect((await parse(`${word} x --to milan`)).wanted).toEqual([{ kind, name: 'x' }]);
+    }
   });
 });
 
@@ -66,6 +108,8 @@ describe('flags are read as kubectl reads them', () => {
     ['--to milan --dry-run=none', { dryRun: 'none' }],
     ['--to milan --agent-image example.org/agent:1', { agentImage: 'example.org/agent:1' }],
     ['--to milan --max-freeze 1.5s', { maxFreezeMs: 1500 }],
+    ['--to milan --keep-going', { isKeepGoing: true }],
+    ['--to milan --keep-going=false', { isKeepGoing: false }],
   ])('%s', async (flags, expected) => {
     expect(await parse(`${flags} web-0`)).toMatchObject(expected);
     expect(await parse(`web-0 ${flags}`)).toMatchObject(expected);
@@ -97,6 +141,7 @@ describe('flags are read as kubectl reads them', () => {
 });
 
 describe('what makes no sense is told as kubectl tells it', () => {
+  const kindWords = 'pod, deployment, statefulset, replicaset, replicationcontroller, job, ksvc';
   const usage = "See 'kubectl migrate --help' for usage.";
   test.each<[string, string, string?]>([
     ['--to milan', 'a pod is required: kubectl migrate POD --to CLUSTER'],
@@ -104,12 +149,34 @@ describe('what makes no sense is told as kubectl tells it', () => {
     ['web-0 --to=', 'the cluster to move the pod to is required: --to CLUSTER'],
     ['web-0 --to', 'flag needs an argument: --to'],
     ['web-0 --to milan -n', 'flag needs an argument: -n'],
-    ['a b --to milan', 'one pod at a time can be moved, not 2: a b'],
-    ['deployment/web --to milan', 'only pods can be moved, not "deployment/web"'],
-    ['pod/a/b --to milan', 'only pods can be moved, not "pod/a/b"'],
+    ['pod/a/b --to milan', 'arguments in resource/name form may not have more than one slash: "pod/a/b"'],
     ['pod/ --to milan', '"pod/" is not the name of a pod'],
     ['Web_0 --to milan', '"Web_0" is not the name of a pod'],
-    ['../x --to milan', 'only pods can be moved, not "../x"'],
+    ['../x --to milan', `pods cannot be asked for by "..", but by one of: ${kindWords}`],
+    ['daemonset/x --to milan', `pods cannot be asked for by "daemonset", but by one of: ${kindWords}`],
+    ['service/x --to milan', `pods cannot be asked for by "service", but by one of: ${kindWords}`],
+    ['deployment.batch/x --to milan', `pods cannot be asked for by "deployment.batch", but by one of: ${kindWords}`],
+    [
+      'deploymnt/x --to milan',
+      `pods cannot be asked for by "deploymnt", but by one of: ${kindWords}`,
+      `Did you mean deployment/x? ${usage}`,
+    ],
+    ['deployment/Web --to milan', '"deployment/Web" is not the name of a deployment'],
+    [
+      'deployment --to milan',
+      'deployment was provided, but no name was specified',
+      `A pod of that name is moved by 'kubectl migrate pod/deployment --to CLUSTER'. ${usage}`,
+    ],
+    [
+      'deployment pod/x --to milan',
+      "there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl migrate pod/NAME' instead of 'kubectl migrate pod pod/NAME')",
+    ],
+    ['web-0 -l app=web --to milan', 'name cannot be provided when a selector is specified'],
+    ['pod web-0 -l app=web --to milan', 'name cannot be provided when a selector is specified'],
+    ['deployments -l app=web --to milan', 'a selector picks pods, not "deployments"'],
+    ['-l= --to milan', 'a pod is required: kubectl migrate POD --to CLUSTER'],
+    ['a b --to milan --timeline -', '--timeline draws the move of one pod, which has to be named'],
+    ['deploy/a --to milan --timeline -', '--timeline draws the move of one pod, which has to be named'],
     ['web-0 --contxt c --to milan', 'unknown flag: --contxt', `Did you mean --context? ${usage}`],
     ['web-0 --xyz', 'unknown flag: --xyz'],
     ['web-0 --no-to', 'unknown flag: --no-to'],
@@ -173,7 +240,7 @@ test('a value comes through as it was given, whatever it is', async () => {
       async ({ name }, value, isJoined) => {
         const flag = isJoined ? [`--${name}=${value}`] : [`--${name}`, value];
         const args = migrateArguments(await readCommandLine([...flag, 'web-0', '--to', 'milan']));
-        expect(args).toMatchObject({ pod: 'web-0', connection: { [camel(name)]: value } });
+        expect(args).toMatchObject({ wanted: [{ kind: 'Pod', name: 'web-0' }], connection: { [camel(name)]: value } });
       },
     ),
   );

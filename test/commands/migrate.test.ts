@@ -184,7 +184,7 @@ describe('the command line', () => {
   test.each([['--help'], ['-h'], []])('%s prints the help on standard output', async (...words) => {
     const { code, stdout, stderr } = await migrate(...words);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain('kubectl migrate POD --to CLUSTER [options]');
+    expect(stdout).toContain('kubectl migrate (POD | TYPE/NAME ... | -l SELECTOR) --to CLUSTER [options]');
   });
 
   test('--version prints the version', async () => {

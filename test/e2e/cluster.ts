@@ -52,6 +52,8 @@ export interface Running {
   readonly child: ChildProcess;
   /** Fulfilled when standard error has that text. */
   readonly sees: (text: string) => Promise<void>;
+  /** Fulfilled when it has that text in what is said from now on. */
+  readonly seesAgain: (text: string) => Promise<void>;
   readonly result: Promise<RunResult>;
 }
 
@@ -60,21 +62,23 @@ export async function startMigration(...args: readonly string[]): Promise<Runnin
   const { command, env } = await insideBed(['kubectl', 'migrate', '-n', 'demo', '--to', 'away', ...args]);
   const child = spawn(command[0] ?? '', command.slice(1), { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const text = { stdout: '', stderr: '' };
-  const waiting: { text: string; resolve: () => void }[] = [];
+  const waiting: { text: string; from: number; resolve: () => void }[] = [];
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text.stdout += chunk));
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     text.stderr += chunk;
-    for (const one of waiting) if (text.stderr.includes(one.text)) one.resolve();
+    for (const one of waiting) if (text.stderr.includes(one.text, one.from)) one.resolve();
   });
   const result = new Promise<RunResult>((resolve) => child.once('close', (code) => resolve({ code: code ?? 137, ...text })));
-  const sees = async (wanted: string): Promise<void> => {
-    const seen = new Promise<void>((resolve) => waiting.push({ text: wanted, resolve }));
+  const seesFrom = async (from: number, wanted: string): Promise<void> => {
+    const seen = new Promise<void>((resolve) => waiting.push({ text: wanted, from, resolve }));
     const ended = result.then(({ stderr }) => {
-      if (!stderr.includes(wanted)) throw new Error(`never said "${wanted}":\n${stderr}`);
+      if (!stderr.includes(wanted, from)) throw new Error(`never said "${wanted}":\n${stderr}`);
     });
     await Promise.race([seen, ended]);
   };
-  return { child, sees, result };
+  const sees = async (wanted: string): Promise<void> => seesFrom(0, wanted);
+  const seesAgain = async (wanted: string): Promise<void> => seesFrom(text.stderr.length, wanted);
+  return { child, sees, seesAgain, result };
 }
 
 export async function migrate(...args: readonly string[]): Promise<RunResult> {

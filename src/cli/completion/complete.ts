@@ -11,13 +11,13 @@ export type Ask = (source: Source, given: Given) => Promise<Candidate[]>;
  */
 export async function complete(words: readonly string[], ask: Ask = askSource): Promise<string> {
   const asked = askedBy(words);
-  const { known, source, typed, before, given } = asked;
+  const { known, source, typed, before, given, taken = [] } = asked;
   const found = source ? await ask(source, given).catch(() => []) : [];
   // A pod with the name of a command is not what that name would mean.
   const all = [...known, ...found.filter(({ value }) => !known.some((one) => one.value === value))];
   // What others wrote has the types that they chose.
-  const fitting = all.filter(({ value }) => typeof value === 'string' && value.startsWith(typed));
-  const isBegun = fitting.length > 0 && fitting.every(({ value }) => value.endsWith('='));
+  const fitting = all.filter(({ value }) => typeof value === 'string' && value.startsWith(typed) && !taken.includes(before + value));
+  const isBegun = fitting.length > 0 && fitting.every(({ value }) => /[=/]$/.test(value));
   const candidates = fitting.map((one) => ({ ...one, value: before + one.value }));
   return answerText(candidates, shellPart(asked) | (isBegun ? directives.noSpace : 0));
 }

@@ -17,6 +17,17 @@ export function aboutPod(pod: Pod): string {
     .join('; ');
 }
 
+/** What keeps pods, as far as it tells how many it has. */
+export interface Workload extends KubeObject {
+  /** A Job calls it `active`. */
+  readonly status?: { readonly replicas?: number; readonly active?: number };
+}
+
+/** `pods: 3`. */
+export function aboutWorkload({ status }: Workload): string {
+  return `pods: ${status?.replicas ?? status?.active ?? 0}`;
+}
+
 /** `cluster milan-1, ready`. */
 export function aboutPeer(node: Node): string {
   return `cluster ${node.metadata.labels?.[remoteClusterLabel]}, ${whyNotReady(node) === undefined ? 'ready' : 'not ready'}`;

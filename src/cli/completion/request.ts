@@ -1,12 +1,12 @@
 import type { Command, Given } from '../command.ts';
 import { commands, flagsOf, moveCommand } from '../commands.ts';
 import { valueOfNone, type Flag } from '../flags.ts';
-import { isPodKind } from '../pod-name.ts';
 import { plainWords } from '../normalize-argv.ts';
+import { kindOf, kinds, type Kind } from '../wanted.ts';
 import type { Candidate } from './directives.ts';
 
 /** Where candidates are that only a cluster or a kubeconfig knows. */
-export type Source = 'pods' | 'peers' | 'namespaces' | 'contexts' | 'clusters' | 'users';
+export type Source = Kind['kind'] | 'peers' | 'namespaces' | 'contexts' | 'clusters' | 'users';
 
 /** What a command line asks for whose last word is being typed. */
 export interface Asked {
@@ -20,6 +20,8 @@ export interface Asked {
   readonly typed: string;
   /** What stands before it in the same word. A long flag's name and `=` do not: the shells put that back themselves. */
   readonly before: string;
+  /** Words that are on the line already, and mean nothing a second time. */
+  readonly taken?: readonly string[];
   /** The flags before the word: they tell which cluster is to be asked. */
   readonly given: Given;
 }
@@ -92,18 +94,28 @@ function ordinaryWord(
   names: readonly Candidate[],
 ): Omit<Asked, 'given'> {
   const takes = command.positional?.shown ?? '';
-  const isMove = command === moveCommand;
   if (/\bCOMMAND\b/.test(takes) && words.length === 0) return { known: names, typed: word, before: '' };
-  if (/\bPOD\b/.test(takes)) {
-    const [, kind = '', typed = word] = /^([^/]*\/)(.*)$/s.exec(word) ?? [];
-    const isPair = words.length === 1 && isPodKind(words[0]);
-    if (isPair && kind === '') return { known: [], source: 'pods', typed: word, before: '' };
-    if (words.length === 0 && kind === '') return { known: isMove ? names : [], source: 'pods', typed: word, before: '' };
-    if (words.length === 0 && isPodKind(kind.slice(0, -1))) return { known: [], source: 'pods', typed, before: kind };
+  // Nothing but the peer is missing behind the first pod; there may be more of them.
+  const isMissing = words.length > 0 || given('selector').length > 0;
+  const missing =
+    command === moveCommand && isMissing ? flagsOf(command).filter((flag) => flag.name === 'to' && given('to').length === 0) : [];
+  const others: Omit<Asked, 'given'> = { known: namesOf(missing), typed: word, before: '' };
+  if (!/\bPOD\b/.test(takes) || given('selector').length > 0) return others;
+  const [, kind = '', typed = word] = /^([^/]*\/)(.*)$/s.exec(word) ?? [];
+  const first = kindOf(words[0]);
+  if (kind !== '') {
+    const source = first ? undefined : kindOf(kind.slice(0, -1))?.kind;
+    return source ? { known: [], source, typed, before: kind, taken: words } : others;
   }
-  // Nothing but the peer is missing then.
-  const missing = isMove && words.length > 0 && given('to').length === 0 ? flagsOf(command).filter(({ name }) => name === 'to') : [];
-  return { known: namesOf(missing), typed: word, before: '' };
+  if (first) return { ...others, source: first.kind, taken: words };
+  const known = [...(words.length === 0 && command === moveCommand ? names : []), ...others.known, ...kindNames()];
+  return { ...others, known, source: 'Pod', taken: words };
+}
+
+function kindNames(): Candidate[] {
+  return kinds
+    .filter(({ kind }) => kind !== 'Pod')
+    .map(({ kind, word }) => ({ value: `${word}/`, about: `the pods of a ${kind === 'KnativeService' ? 'Knative Service' : kind}` }));
 }
 
 function valuesOf(flag: Flag | undefined): Place {

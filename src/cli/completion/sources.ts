@@ -2,13 +2,15 @@ import type { ConnectionFlags } from '../../kube/connection-flags.ts';
 import { openConnection, type KubeConnection } from '../../kube/connection.ts';
 import { kubeconfigEntries } from '../../kube/kubeconfig.ts';
 import type { KubeObject, Pod } from '../../kube/types.ts';
+import { podsIn } from '../../kube/paths.ts';
 import { remoteClusterLabel } from '../../liqo/names.ts';
 import type { Node } from '../../liqo/virtual-nodes.ts';
+import { knativeServiceLabel, workloadsIn } from '../../migration/workloads.ts';
 import type { Given } from '../command.ts';
 import { connectionOf } from '../connection-arguments.ts';
 import type { Candidate } from './directives.ts';
 import type { Source } from './request.ts';
-import { aboutEntry, aboutNamespace, aboutPeer, aboutPod } from './descriptions.ts';
+import { aboutEntry, aboutNamespace, aboutPeer, aboutPod, aboutWorkload, type Workload } from './descriptions.ts';
 
 /** A shell waits for the answer, and its user with it: milliseconds for everything that a cluster is asked. */
 const patienceMs = 1500;
@@ -34,15 +36,28 @@ export async function candidatesFrom(source: Source, given: Given): Promise<Cand
   return await Promise.race([fromCluster(source, connection, signal), tooLate]).finally(() => connection.close());
 }
 
-function fromKubeconfig(list: 'contexts' | 'clusters' | 'users', flags: ConnectionFlags): Candidate[] {
+type Configured = 'contexts' | 'clusters' | 'users';
+
+function fromKubeconfig(list: Configured, flags: ConnectionFlags): Candidate[] {
   return kubeconfigEntries(list, flags, process.env).map(({ name, fields }) => ({ value: name, about: aboutEntry(fields) }));
 }
 
-async function fromCluster(source: 'pods' | 'peers' | 'namespaces', connection: KubeConnection, signal: AbortSignal): Promise<Candidate[]> {
+async function fromCluster(source: Exclude<Source, Configured>, connection: KubeConnection, signal: AbortSignal): Promise<Candidate[]> {
   switch (source) {
-    case 'pods':
-      return (await list<Pod>(connection, `/api/v1/namespaces/${connection.namespace}/pods`, signal)).map((pod) =>
-        candidate(pod, aboutPod(pod)),
+    case 'Pod':
+      return (await list<Pod>(connection, podsIn(connection.namespace), signal)).map((pod) => candidate(pod, aboutPod(pod)));
+    case 'KnativeService': {
+      const pods = await list<Pod>(connection, podsIn(connection.namespace), signal, { labelSelector: knativeServiceLabel });
+      const services = Map.groupBy(pods, ({ metadata }) => metadata.labels?.[knativeServiceLabel] ?? '');
+      return [...services].map(([value, ones]) => ({ value, about: `pods: ${ones.length}` }));
+    }
+    case 'Deployment':
+    case 'StatefulSet':
+    case 'ReplicaSet':
+    case 'ReplicationController':
+    case 'Job':
+      return (await list<Workload>(connection, workloadsIn(connection.namespace, source), signal)).map((one) =>
+        candidate(one, aboutWorkload(one)),
       );
     case 'peers':
       return (await list<Node>(connection, '/api/v1/nodes', signal, { labelSelector: remoteClusterLabel })).map((node) =>

@@ -9,9 +9,9 @@ const formats = [...plainFormats, ...templateFormats].toSorted();
 
 /** What each prints, for the reference. */
 export const formatTexts: Readonly<Record<(typeof plainFormats)[number] | (typeof templateFormats)[number], string>> = {
-  'json': 'one JSON object: the report of a migration, the plan of a dry run, or a list of targets under `items`',
+  'json': 'one JSON object: the report of a migration, the plan of a dry run, or a list of several of them, or of targets, under `items`',
   'yaml': 'the same as YAML',
-  'name': '`pod/web-0`, or `node/milan` for each target',
+  'name': '`pod/web-0` for each pod that has moved, or would be moved; `node/milan` for each target',
   'wide': 'text with more columns',
   'jsonpath':
     "what a template picks out, in kubectl's dialect: `jsonpath='{.frozenMs}'`, `{range .steps[*]}{.name}{\"\\n\"}{end}`, `{.items[?(@.isReady==true)].name}`",

@@ -78,6 +78,34 @@ test('a pod with the name of a command is not offered: that word would mean the 
   expect(lines[0]).not.toContain('cannot move');
 });
 
+test('a pod that is on the line already is not offered again, in either form', async () => {
+  expect((await ask('web-0', 'we')).map((line) => line.split('\t')[0])).toEqual(['web-1', ':4']);
+  expect((await ask('pod/web-0', 'pod/we')).map((line) => line.split('\t')[0])).toEqual(['pod/web-1', ':4']);
+  expect((await ask('pod', 'web-0', 'we')).map((line) => line.split('\t')[0])).toEqual(['web-1', ':4']);
+});
+
+test('what keeps pods comes with how many it has, and its kind before that without a blank', async () => {
+  objects['/apis/apps/v1/namespaces/demo/deployments'] = {
+    metadata: {},
+    items: [
+      { metadata: { name: 'web' }, status: { replicas: 3 } },
+      { metadata: { name: 'web-idle' }, status: {} },
+    ],
+  };
+  objects['/apis/batch/v1/namespaces/demo/jobs'] = { metadata: {}, items: [{ metadata: { name: 'import' }, status: { active: 2 } }] };
+  expect(await ask('deploy/we')).toEqual(['deploy/web\tpods: 3', 'deploy/web-idle\tpods: 0', ':4']);
+  expect(await ask('deployment', 'web', 'we')).toEqual(['web-idle\tpods: 0', ':4']);
+  expect(await ask('job/')).toEqual(['job/import\tpods: 2', ':4']);
+  expect(await ask('depl')).toEqual(['deployment/\tthe pods of a Deployment', ':6']);
+});
+
+test('Knative Services are known by their pods', async () => {
+  const ofService = (name: string): object => ({ metadata: { name, labels: { 'serving.knative.dev/service': 'fn' } }, spec: {} });
+  objects[pods] = { metadata: {}, items: [ofService('fn-1'), ofService('fn-2')] };
+  expect(await ask('ksvc/')).toEqual(['ksvc/fn\tpods: 2', ':4']);
+  expect(api.seen.at(-1)?.query.get('labelSelector')).toBe('serving.knative.dev/service');
+});
+
 test('clusters are virtual nodes, with their cluster ID and state', async () => {
   const labels = { 'liqo.io/remote-cluster-id': 'away-4711' };
   objects['/api/v1/nodes'] = {
@@ -193,7 +221,7 @@ describe('the program', { timeout: 60_000 }, () => {
   });
 
   test('answers a line that makes no sense, and with a cluster that is not there', async () => {
-    expect(await askProgram(main, '__complete', '--no-such', '--to=x', '--', '-n', '')).toEqual([':4']);
+    expect(await askProgram(main, '__complete', 'targets', '--no-such', '--to=x', '--', '-n', '')).toEqual([':4']);
     expect(await askProgram(main, '__complete', '--server', 'https://127.0.0.1:1', 'web')).toEqual([':4']);
   });
 });

@@ -11,30 +11,53 @@ function ask(...words: string[]): { known: string[]; source?: string; fromShell?
 
 const names = commands.filter(({ name, isHidden }) => name !== '' && !isHidden).map(({ name }) => name);
 
+/** Words that only begin an answer: what pods can be asked for by. */
+const kindWords = ['deployment/', 'statefulset/', 'replicaset/', 'replicationcontroller/', 'job/', 'ksvc/'];
+
 describe('a pod', () => {
   test.each([
-    ['the first word, beside commands', [''], { known: names, typed: '', before: '' }],
-    ['no word at all', [], { known: names, typed: '', before: '' }],
-    ['the beginning of a name', ['we'], { known: names, typed: 'we', before: '' }],
+    ['the first word, beside commands', [''], { known: [...names, ...kindWords], typed: '', before: '' }],
+    ['no word at all', [], { known: [...names, ...kindWords], typed: '', before: '' }],
+    ['the beginning of a name', ['we'], { known: [...names, ...kindWords], typed: 'we', before: '' }],
     ['a name with its kind', ['pod/we'], { known: [], typed: 'we', before: 'pod/' }],
     ['a name with another word for its kind', ['po/'], { known: [], typed: '', before: 'po/' }],
-    ['the word after the kind', ['pod', 'we'], { known: [], typed: 'we', before: '' }],
-    ['a word behind flags with values', ['--to', 'milan', '-n', 'shop', 'we'], { known: names, typed: 'we', before: '' }],
-    ['a word behind a flag that needs none', ['--dry-run', 'we'], { known: names, typed: 'we', before: '' }],
-    ['a word behind --', ['--to', 'milan', '--', 'we'], { known: [], typed: 'we', before: '' }],
+    ['the word after the kind', ['pod', 'we'], { known: ['--to'], typed: 'we', before: '' }],
+    [
+      'a word behind flags with values',
+      ['--to', 'milan', '-n', 'shop', 'we'],
+      { known: [...names, ...kindWords], typed: 'we', before: '' },
+    ],
+    ['a word behind a flag that needs none', ['--dry-run', 'we'], { known: [...names, ...kindWords], typed: 'we', before: '' }],
+    ['a word behind --', ['--to', 'milan', '--', 'we'], { known: kindWords, typed: 'we', before: '' }],
+    ['one of several, when only the peer is missing', ['web-0', ''], { known: ['--to', ...kindWords], typed: '', before: '' }],
+    ['one of several', ['web-0', '--to', 'milan', 'we'], { known: kindWords, typed: 'we', before: '' }],
   ])('can be %s', (_what, words, expected) => {
-    expect(ask(...words)).toEqual({ ...expected, source: 'pods' });
+    expect(ask(...words)).toEqual({ ...expected, source: 'Pod' });
   });
 
-  test('is asked for once: then only the peer is missing, and then nothing', () => {
-    expect(ask('web-0', '')).toEqual({ known: ['--to'], typed: '', before: '' });
-    expect(ask('pod', 'web-0', '')).toEqual({ known: ['--to'], typed: '', before: '' });
-    expect(ask('web-0', '--to', 'milan', '')).toEqual({ known: [], typed: '', before: '' });
+  test('is not named beside a selector', () => {
+    expect(ask('-l', 'app=web', '')).toEqual({ known: ['--to'], typed: '', before: '' });
+    expect(ask('-lapp=web', '--to', 'milan', 'we')).toEqual({ known: [], typed: 'we', before: '' });
+  });
+});
+
+describe('what keeps pods', () => {
+  test.each([
+    [['deploy/we'], { source: 'Deployment', known: [], typed: 'we', before: 'deploy/' }],
+    [['web-0', 'deployment/we'], { source: 'Deployment', known: [], typed: 'we', before: 'deployment/' }],
+    [['deploy', 'we'], { source: 'Deployment', known: ['--to'], typed: 'we', before: '' }],
+    [['sts', 'db', ''], { source: 'StatefulSet', known: ['--to'], typed: '', before: '' }],
+    [['rs/'], { source: 'ReplicaSet', known: [], typed: '', before: 'rs/' }],
+    [['rc/'], { source: 'ReplicationController', known: [], typed: '', before: 'rc/' }],
+    [['job/'], { source: 'Job', known: [], typed: '', before: 'job/' }],
+    [['ksvc/f'], { source: 'KnativeService', known: [], typed: 'f', before: 'ksvc/' }],
+  ])('%j', (words, expected) => {
+    expect(ask(...words)).toEqual(expected);
   });
 
-  test('has no other kind', () => {
-    expect(ask('deploy/we')).toEqual({ known: [], typed: 'deploy/we', before: '' });
-    expect(ask('deploy', 'we')).toMatchObject({ known: ['--to'] });
+  test('is none of those that keep no pods, or whose pods cannot be moved', () => {
+    expect(ask('daemonset/lo')).toEqual({ known: [], typed: 'daemonset/lo', before: '' });
+    expect(ask('pod', 'deploy/we')).toEqual({ known: ['--to'], typed: 'deploy/we', before: '' });
   });
 });
 
@@ -75,6 +98,7 @@ describe("a flag's value", () => {
       'max-freeze',
       'password',
       'request-timeout',
+      'selector',
       'server',
       'tls-server-name',
       'token',
@@ -107,7 +131,7 @@ describe("a flag's name", () => {
   });
 
   test('is none behind --', () => {
-    expect(ask('--', '-')).toEqual({ known: [], source: 'pods', typed: '-', before: '' });
+    expect(ask('--', '-')).toEqual({ known: kindWords, source: 'Pod', typed: '-', before: '' });
   });
 });
 
