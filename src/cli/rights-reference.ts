@@ -1,7 +1,7 @@
 import type { Pod } from '../kube/types.ts';
 import type { Peer } from '../liqo/peer.ts';
 import type { Move } from '../migration/plan.ts';
-import { rightsOfPlan, rightsOfSteps } from '../migration/rights.ts';
+import { rightsOfPlan, rightsOfSelection, rightsOfSteps } from '../migration/rights.ts';
 import { partsOf } from '../preflight/carried.ts';
 import type { Right } from '../preflight/rights.ts';
 
@@ -13,6 +13,9 @@ const head = `# The least rights at home for a user who moves pods of the namesp
 
 const ofTenant = `# Whoever may read this Secret may do at the peer what Liqo may do there for this cluster. The resource names are the
 # peer's cluster ID, and what \`kubectl get virtualnodes -A -o jsonpath='{.items[*].spec.kubeconfigSecretRef.name}'\` tells.
+`;
+
+const ofFinder = `# Only for those who name Deployments, StatefulSets and the like in the place of pods (\`kubectl migrate deployment/web\`).
 `;
 
 /** A pod that needs every right there is. */
@@ -35,21 +38,24 @@ export function rbacText(): string {
   const namespaces = [...new Set(rights.map(({ namespace }) => namespace))];
   const roles = namespaces.map((namespace) => {
     const ours = rights.filter((right) => right.namespace === namespace);
-    return `${namespace === peer.tenantNamespace ? ofTenant : ''}${role(namespace, ours)}`;
+    return `${namespace === peer.tenantNamespace ? ofTenant : ''}${role('pod-mover', namespace, ours)}`;
   });
-  return head + [...roles, ...namespaces.map(binding)].join('---\n');
+  const { namespace } = pod.metadata;
+  const finder = ofFinder + role('pod-finder', namespace, rightsOfSelection(namespace ?? ''));
+  const bindings = namespaces.map((one) => binding('pod-mover', one));
+  return head + [...roles, finder, ...bindings, binding('pod-finder', namespace)].join('---\n');
 }
 
-function role(namespace: string | undefined, rights: readonly Right[]): string {
+function role(name: string, namespace: string | undefined, rights: readonly Right[]): string {
   const rules = Object.values(Object.groupBy(rights, ({ group = '', resource }) => `${group}/${resource}`)).flatMap((ones = []) => {
     const [first] = ones;
     if (!first) return [];
-    const { group = "''", resource, name } = first;
+    const { group = "''", resource, name: object } = first;
     // A token's name is that of the pod's service account, whichever that is.
-    const names = name === undefined || resource.includes('/') ? '' : `  resourceNames: [${name}]\n`;
+    const names = object === undefined || resource.includes('/') ? '' : `  resourceNames: [${object}]\n`;
     return [`- apiGroups: [${group}]\n  resources: [${resource}]\n${names}  verbs: [${verbs(ones)}]\n`];
   });
-  return `${object(namespace === undefined ? 'ClusterRole' : 'Role', namespace)}rules:\n${rules.join('')}`;
+  return `${object(namespace === undefined ? 'ClusterRole' : 'Role', name, namespace)}rules:\n${rules.join('')}`;
 }
 
 const order = ['get', 'list', 'watch', 'create', 'patch', 'delete'];
@@ -58,15 +64,15 @@ function verbs(rights: readonly Right[]): string {
   return [...new Set(rights.map(({ verb }) => verb))].toSorted((a, b) => order.indexOf(a) - order.indexOf(b)).join(', ');
 }
 
-function binding(namespace: string | undefined): string {
+function binding(name: string, namespace: string | undefined): string {
   const kind = namespace === undefined ? 'ClusterRole' : 'Role';
-  return `${object(`${kind}Binding`, namespace)}roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ${kind}, name: pod-mover}
+  return `${object(`${kind}Binding`, name, namespace)}roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ${kind}, name: ${name}}
 subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: pod-movers}
 `;
 }
 
-function object(kind: string, namespace: string | undefined): string {
+function object(kind: string, name: string, namespace: string | undefined): string {
   const where = namespace === undefined ? '' : `  namespace: ${namespace}\n`;
-  return `apiVersion: rbac.authorization.k8s.io/v1\nkind: ${kind}\nmetadata:\n  name: pod-mover\n${where}`;
+  return `apiVersion: rbac.authorization.k8s.io/v1\nkind: ${kind}\nmetadata:\n  name: ${name}\n${where}`;
 }

@@ -2,6 +2,7 @@ import { canTakeAway } from '../owners/owner.ts';
 import type { Right } from '../preflight/rights.ts';
 import type { Move } from './plan.ts';
 import { undoingWrites, writesOf } from './steps.ts';
+import { workloads } from './workloads.ts';
 import { rightOf, type Write } from './write.ts';
 
 const offloading = 'offloading.liqo.io';
@@ -17,6 +18,17 @@ export function rightsOfPlan({ pod, peer }: Pick<Move, 'pod' | 'peer'>): Right[]
     { verb: 'get', group: offloading, resource: 'namespacemaps', namespace: peer.tenantNamespace, name: peer.clusterId },
     { verb: 'get', group: 'ipam.liqo.io', resource: 'ips', namespace: 'liqo', name: 'api-server' },
   ];
+}
+
+/** What finding pods reads besides, when whoever keeps them is named: nobody else needs these rights. */
+export function rightsOfSelection(namespace: string): Right[] {
+  const inApi = ({ group, resource }: (typeof workloads)[keyof typeof workloads], verb: string): Right => ({
+    verb,
+    ...(group === '' ? {} : { group }),
+    resource,
+    namespace,
+  });
+  return [...Object.values(workloads).map((one) => inApi(one, 'get')), inApi(workloads.ReplicaSet, 'list')];
 }
 
 /**

@@ -32,6 +32,8 @@ const text = (await readFile(join(import.meta.dirname, '../../docs/rbac.yaml'), 
   .replaceAll('shop', 'demo')
   .replaceAll('milan', 'away');
 const objects = loadAll(text) as Rbac[];
+/** The role of those who name workloads in the place of pods. */
+const finder = 'pod-finder';
 const mark = 'kubectl-migrate-test=privileges';
 
 /** Every single verb of the file, and a group of users who have all of the file but that. */
@@ -101,11 +103,23 @@ afterAll(async () => {
 const ofPlan = ['get nodes', 'list virtualnodes', 'get pods', 'get namespaceoffloadings', 'get namespacemaps', 'get ips'];
 
 describe.concurrent('a migration is refused, and the right is named', () => {
-  test.each(rights)('without the right to $verb $resource', async ({ verb, resource, group }) => {
+  const ofMovers = rights.filter(({ role }) => role.metadata.name !== finder);
+  const ofFinders = rights.filter(({ role }) => role.metadata.name === finder);
+
+  test.each(ofMovers)('without the right to $verb $resource', async ({ verb, resource, group }) => {
     const { code, stdout, stderr } = await migrate(name, '--dry-run', ...as(group));
     const isOfPlan = ofPlan.includes(`${verb} ${resource}`);
     expect(stdout + stderr).toMatch(isOfPlan ? `cannot ${verb} resource "${resource}"` : `you may not ${verb} ${resource}`);
     expect(code).toBe(isOfPlan ? 1 : 3);
+  });
+
+  // Without any of them pods are moved by their names.
+  test.each(ofFinders)('without the right to $verb $resource, when such pods are asked for', async ({ verb, resource, group }) => {
+    const named = verb === 'list' ? 'deployments' : resource;
+    const { code, stderr } = await migrate(`${named}/privileged`, '--dry-run', ...as(group));
+    expect(stderr).toContain(`cannot ${verb} resource "${resource}"`);
+    expect(code).toBe(1);
+    expect(await migrate(name, '--dry-run', ...as(group))).toMatchObject({ code: 0 });
   });
 });
 
