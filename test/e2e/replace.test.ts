@@ -14,10 +14,10 @@ import { homeConnection } from './home-connection.ts';
 
 /**
  * Wherever the command that replaces a pod's object dies, and whatever the owner does then: the same call goes on from there, or
- * says what is in its way. Owners and their pods are genuine; ours is bound to a node that is not there, and never runs.
+ * says what is in its way. Owners and their pods are genuine; ours is bound to a node without a kubelet, and never runs.
  */
 const namespace = 'replaced';
-const farNode = 'nowhere';
+const farNode = 'replaced-far';
 const creator = 'kubectl-migrate-replaced';
 const how = { creator, deadlineMs: 20_000 };
 
@@ -26,10 +26,13 @@ let home: KubeConnection;
 beforeAll(async () => {
   await runIn(['kubectl', 'create', 'namespace', namespace]);
   home = await homeConnection();
+  const taints = [{ key: farNode, effect: 'NoSchedule' }];
+  await home.create('/api/v1/nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name: farNode }, spec: { taints } });
 });
 
 afterAll(async () => {
   await mustIn(['kubectl', 'delete', 'namespace', namespace, '--wait=false']);
+  await home.delete(`/api/v1/nodes/${farNode}`);
   home.close();
 });
 
@@ -81,11 +84,14 @@ describe('the pod of a StatefulSet', () => {
     expect((await untilReady(other.metadata.name)).metadata.uid).toBe(other.metadata.uid);
   });
 
-  test('that may not be made is told of, and by whose word', async () => {
+  test('that may not be made is refused at once, and its owner is left in peace', async () => {
     const what = replacementOf(await startOwned('apps/v1', 'StatefulSet', 'bad', { serviceName: 'bad' }));
     const create = { ...what.create, spec: { ...what.create.spec, containers: [] } };
-    // Its owner is soon back, and is then what is in the way.
-    expect(['refused', 'owner runs']).toContain((await byName({ ...what, create })).end);
+    expect(await byName({ ...what, create })).toMatchObject({
+      end: 'refused',
+      code: 422,
+      message: expect.stringContaining('spec.containers'),
+    });
   });
 });
 

@@ -67,7 +67,8 @@ export async function replaceByName(pods: PodsAt, what: Replacement, how: ByName
       return { end: 'in place', ours: made.body as Pod, rounds: round, removed: [...removed.values()] };
     const next = await holderAfter(seen, pods, name);
     if (next === undefined || next.metadata.uid !== holder?.metadata.uid) freeSince = sent;
-    const refusal = next === undefined ? made : next.metadata.uid === holder?.metadata.uid ? gone : undefined;
+    // What may not be made will not be, whoever holds the name: to take that from the owner again and again would be in vain.
+    const refusal = isRefusal(made) ? made : next?.metadata.uid === holder?.metadata.uid ? gone : undefined;
     if (isRefusal(refusal)) return { end: 'refused', code: refusal.code, message: words(refusal), holder: next };
     last = words(refusal ?? made);
     // Nothing has changed: a quota, finalizers, a server that is too busy.
