@@ -23,24 +23,38 @@ const seccomp = {
 
 /** Makes the bundle of the one container of a machine and starts a program of this folder in it, in the machine's network. */
 export async function startContainer(machine: Machine, program: string, ...args: readonly string[]): Promise<void> {
-  await startMounted(machine, [], program, ...args);
+  await start(machine, {}, program, ...args);
 }
 
 /** @param tmpfs where the container has file systems in memory, besides /dev */
 export async function startMounted(machine: Machine, tmpfs: readonly string[], program: string, ...args: readonly string[]): Promise<void> {
+  await start(machine, { tmpfs }, program, ...args);
+}
+
+/** The same with a root that cannot be written to. Nothing is in it but the program, and what is mounted into it. */
+export async function startReadOnly(machine: Machine, program: string, ...args: readonly string[]): Promise<void> {
+  await start(machine, { isReadOnly: true }, program, ...args);
+}
+
+interface Files {
+  readonly tmpfs?: readonly string[];
+  readonly isReadOnly?: boolean;
+}
+
+async function start(machine: Machine, files: Files, program: string, ...args: readonly string[]): Promise<void> {
   const inside = machine.path(rootfs);
   for (const folder of ['proc', 'dev']) await mkdir(join(inside, folder), { recursive: true });
   await copyFile(machine.path(`${tools}/programs/${program}`), join(inside, program));
   id = randomUUID();
-  await writeFile(machine.path(`${work}/config.json`), JSON.stringify(bundle([`/${program}`, ...args], tmpfs)));
+  await writeFile(machine.path(`${work}/config.json`), JSON.stringify(bundle([`/${program}`, ...args], files)));
   requireSuccess(await detached(machine, ['run', '--detach', '--bundle', work, id]));
 }
 
-function bundle(args: readonly string[], tmpfs: readonly string[]): object {
+function bundle(args: readonly string[], { tmpfs = [], isReadOnly = false }: Files): object {
   return {
     ociVersion: '1.0.2',
     process: { terminal: false, user: { uid: 0, gid: 0 }, args, env: ['PATH=/'], cwd: '/' },
-    root: { path: rootfs },
+    root: { path: rootfs, readonly: isReadOnly },
     mounts: [
       { destination: '/proc', type: 'proc', source: 'proc' },
       ...['/dev', ...tmpfs].map((destination) => ({ destination, type: 'tmpfs', source: 'tmpfs' })),
