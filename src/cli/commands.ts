@@ -94,8 +94,8 @@ export const moveCommand: Command = {
     { name: 'version', kind: 'boolean', default: 'false', text: 'Print the version of the plugin, and nothing else.' },
   ],
   exitCodes: {
-    0: 'moved, all of several',
-    1: 'failed and rolled back; of several, not all were moved',
+    0: 'moved (all of several)',
+    1: 'failed and rolled back (of several: not all were moved)',
     ...usageExit,
     3: 'refused before anything was touched',
     4: 'failed and a person has to look',

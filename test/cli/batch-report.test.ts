@@ -88,11 +88,11 @@ describe('the report of several pods', () => {
     expect(reportText(reportOf(skipped, moved, finished, failed, notBegun))).toMatchInlineSnapshot(`
       "2 of 4 pods migrated to away:
       NAME    OUTCOME        NODE     FROZEN      TOTAL    BYTES    WHY
-      web-2   there before   <none>   <none>      <none>   <none>   
-      web-1   migrated       away-2   0.52 s      7.9 s    131 MB   
-      web-3   migrated       away-2   <unknown>   7.9 s    131 MB   
+      web-2   there before   <none>   <none>      <none>   <none>   <none>
+      web-1   migrated       away-2   0.52 s      7.9 s    131 MB   <none>
+      web-3   migrated       away-2   <unknown>   7.9 s    131 MB   <none>
       web-0   failed         <none>   <none>      <none>   <none>   criu: no space really
-      web-5   not begun      <none>   <none>      <none>   <none>   
+      web-5   not begun      <none>   <none>      <none>   <none>   <none>
       Left out:
         pod/web-9 is being deleted
       "

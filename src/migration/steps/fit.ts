@@ -3,7 +3,6 @@ import { unlessNotFound } from '../../kube/errors.ts';
 import { podsIn } from '../../kube/paths.ts';
 import type { KubeObject, Pod } from '../../kube/types.ts';
 import { forgeShadowPod } from '../../liqo/forge-shadow-pod.ts';
-import { homePod } from '../../liqo/home-pod.ts';
 import { missingReferences } from '../../liqo/missing-references.ts';
 import { shadowPodsIn } from '../../liqo/paths.ts';
 import { refusalOf } from '../../preflight/admission.ts';
@@ -16,6 +15,7 @@ import { helperLimitFindings, roomFindings } from '../../preflight/room.ts';
 import { targetRuntimeFindings } from '../../preflight/runtime.ts';
 import type { Inspection, NodeFacts } from '../../protocol/agent-calls.ts';
 import type { UnblockedPlan } from '../plan.ts';
+import { newObjectOf } from './cutover/replace.ts';
 
 /**
  * Compares what both agents have found with each other and with the pod.
@@ -42,7 +42,7 @@ export async function requireFit(
   const [shadow, other] = await Promise.all([find(shadowPodsIn(twinNamespace)), find(podsIn(twinNamespace))]);
   // One that is on its way out leaves room in time.
   const isTaken = shadow !== undefined || (other !== undefined && other.metadata.deletionTimestamp === undefined);
-  const words = await refusalOf(home, homePod(pod, peer), signal);
+  const words = await refusalOf(home, newObjectOf(plan, pod), signal);
   const twin = { kind: 'namespace', name: twinNamespace } as const;
   const all = [
     ...findings,
