@@ -17,6 +17,7 @@ const deaths = [
   'held',
   'mishaps',
   'owners-again',
+  'owners-later',
   'room',
   'standby',
   'versions',
