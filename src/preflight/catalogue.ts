@@ -30,6 +30,7 @@ export const catalogue = {
   'KM-RIGHTS': blocks('A right is missing'),
   'KM-SERVER-REFUSES': blocks('An API server refuses what a move has to do'),
   'KM-NAME-TAKEN': blocks('The peer has a pod of that name already'),
+  'KM-SERVICE-NAME': blocks("A Service has the pod's name, and Liqo would delete it"),
   'KM-MISSING-REFERENCE': blocks('The peer lacks a ConfigMap or a Secret'),
   // The pod's object
   'KM-DELETED': blocks('The pod is being deleted'),

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { programFile } from '../../release/program-file.ts';
 import type { Pod } from '../../src/kube/types.ts';
 import type { PlanReport } from '../../src/migration/contract.ts';
-import { refuse, type ApiServer } from '../kube/api-server.ts';
+import { json, refuse, type ApiServer } from '../kube/api-server.ts';
 import { changesSeenBy, homeObjects, startHomeCluster } from './home-cluster.ts';
 
 interface Result {
@@ -97,6 +97,40 @@ describe('a dry run', () => {
     expect(code).toBe(3);
     expect(stdout).toContain('pod/web-0 cannot be migrated to away (dry run)');
     expect(stderr).toBe('error: pod demo/web-0 cannot be migrated as it is\n');
+  });
+
+  describe('with a Service of the pod’s name', () => {
+    const fabric = '/apis/ipam.liqo.io/v1alpha1/namespaces/liqo/ips/api-server';
+    const service = '/api/v1/namespaces/demo/services/web-0';
+
+    test('is in the way of nothing without Liqo’s network fabric', async () => {
+      objects[service] = { metadata: { name: 'web-0', namespace: 'demo' } };
+      expect((await migrate('web-0', '--to', 'away', '--dry-run')).code).toBe(0);
+      expect(api.seen.map(({ path }) => path)).not.toContain(service);
+    });
+
+    test('ends with 3 and names it, as Liqo would delete it, and says what to do', async () => {
+      objects[fabric] = { metadata: { name: 'api-server', namespace: 'liqo' }, status: { ip: '10.70.0.1' } };
+      expect((await migrate('web-0', '--to', 'away', '--dry-run')).code).toBe(0);
+      objects[service] = { metadata: { name: 'web-0', namespace: 'demo' } };
+      const { code, stdout } = await migrate('web-0', '--to', 'away', '--dry-run');
+      expect(stdout).toContain("service demo/web-0 has the pod's name: Liqo, with its network fabric, would delete it");
+      expect(stdout).toContain('make a Service of another name with the same selector');
+      expect(code).toBe(3);
+    });
+
+    test('that the user may not look for ends with 3 and names the right', async () => {
+      objects[fabric] = { metadata: { name: 'api-server', namespace: 'liqo' }, status: { ip: '10.70.0.1' } };
+      api.answer((request, response) => {
+        if (request.path === service) refuse(response, 403, 'Forbidden', 'services "web-0" is forbidden');
+        else if (request.method === 'POST') json(response, { status: { allowed: true } });
+        else if (objects[request.path]) json(response, objects[request.path] ?? {});
+        else refuse(response, 404, 'NotFound', 'not found');
+      });
+      const { code, stdout } = await migrate('web-0', '--to', 'away', '--dry-run');
+      expect(stdout).toContain('you may not get services web-0 in namespace demo');
+      expect(code).toBe(3);
+    });
   });
 
   test('tells in the words of the server that there is no such pod', async () => {

@@ -21,6 +21,7 @@ import { podFindings } from '../../preflight/pod.ts';
 import { refusal } from '../../preflight/refusal.ts';
 import { missingRights } from '../../preflight/rights.ts';
 import { patchedRuntimeFindings } from '../../preflight/runtime.ts';
+import { serviceOfItsName } from '../../preflight/service-of-name.ts';
 
 /** Before anybody has looked at the pod's processes: what a move takes at the least. */
 const nothingYet = { bytes: 0, bytesPerSecond: mostBytesPerSecond };
@@ -42,10 +43,11 @@ export async function makePlan(request: MigrationRequest, id: string, signal: Ab
   const move: Move = { id, pod, ...partsOf(pod), ...placed, peer, twinNamespace: twin, agentImage };
   const now = Date.now();
   const budget = freezeBudget(pod, { now, maxFreezeMs });
-  const [ofNode, quotas, siblings, ofUser] = await Promise.all([
+  const [ofNode, quotas, siblings, ofService, ofUser] = await Promise.all([
     nodeFindings(connection, sourceNode, peer, signal),
     move.owner ? quotasIn(connection, namespace, signal) : [],
     canTakeAway(move.owner) ? siblingsOf(connection, pod, signal) : undefined,
+    serviceOfItsName(connection, pod, peer, signal),
     missingRights(connection, rightsOfSteps(move), signal),
   ]);
   return {
@@ -63,6 +65,7 @@ export async function makePlan(request: MigrationRequest, id: string, signal: Ab
       ...overPatience(pod, now, maxFreezeMs),
       ...namespaceFindings(namespace, twin),
       ...ofUser,
+      ...ofService,
     ],
   };
 }
