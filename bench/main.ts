@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { up } from '../bed/bed.ts';
 import { cases, spreadOf, type Case, type Spread } from './cases.ts';
+import { measureClients, type ClientsMet } from './clients.ts';
 import { measureFloor } from './floor.ts';
 import { measureMove, type Move } from './move.ts';
 import { measurePipeline, type PipelineRun } from './pipeline.ts';
@@ -21,11 +23,26 @@ interface Result {
 }
 
 const { values } = parseArgs({
-  options: { json: { type: 'string' }, quick: { type: 'boolean', default: false }, runs: { type: 'string' } },
+  options: {
+    json: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    runs: { type: 'string' },
+    // Instead of all else what clients meet with, perhaps also by another checkout of this project.
+    clients: { type: 'boolean', default: false },
+    against: { type: 'string' },
+  },
 });
 const runs = Number(values.runs ?? (values.quick ? 3 : 5));
 const chosen = cases.filter(({ name }) => !values.quick || name === '2x64MB');
 
+if (values.clients) {
+  await up((line) => process.stderr.write(`${line}\n`));
+  const checkouts = [join(import.meta.dirname, '..'), ...(values.against === undefined ? [] : [resolve(values.against)])];
+  const clients = await measureClients(checkouts, runs, (line) => process.stderr.write(`${line}\n`));
+  printClients(clients);
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ runs, clients }, undefined, 2)}\n`);
+  process.exit();
+}
 const startup = await measureStartup();
 const wrapper = await measureWrapper();
 await up((line) => process.stderr.write(`${line}\n`));
@@ -79,6 +96,20 @@ function print(all: readonly Result[]): void {
   ]);
   printTable([titles, ...rows]);
   process.stdout.write(`median (min-max) of ${runs} runs\n`);
+}
+
+function printClients(all: readonly ClientsMet[]): void {
+  const titles = ['checkout', 'asked from', 'kind', 'asked', 'failed', 'hung', 'longest ms', 'silence ms'];
+  const rows = all.map(({ checkout, place, kind, asked, failed, hangs, longestMs, silenceMs }) => [
+    checkout,
+    place,
+    kind,
+    ...[asked, failed, hangs].map(String),
+    cell(longestMs),
+    cell(silenceMs),
+  ]);
+  printTable([titles, ...rows]);
+  process.stdout.write(`sums, and median (min-max), of ${runs} moves\n`);
 }
 
 function printStartup({ floorMs, versionMs, helpMs, completionMs }: Startup): void {
