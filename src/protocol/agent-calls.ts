@@ -86,6 +86,12 @@ export interface AwaitedPod {
   readonly deadlineSeconds: number;
 }
 
+/** Connections with one address. */
+export interface PeerConnections {
+  readonly address: string;
+  readonly connections: number;
+}
+
 export interface CheckpointResult {
   /** From the first freeze until the target's word that all runs again, by the source's clock. */
   readonly frozenMs: number;
@@ -124,8 +130,11 @@ export interface AgentCalls {
    * `sockets` tells at how many the pod listens.
    */
   'source.relay': { params: { addresses: readonly string[] }; result: { sockets: number } };
-  /** Ends the processes of a source that has committed. @throws Error when one is left */
-  'source.kill': { params: null; result: null };
+  /**
+   * Ends the processes of a source that has committed. `reset` tells of the connections that they had at the commit, as far as this agent
+   * was there. @throws Error when one is left
+   */
+  'source.kill': { params: null; result: { reset: readonly PeerConnections[] } };
   'target.inspect': { params: null; result: { facts: NodeFacts } };
   'target.listen': { params: { key: string; containers: readonly string[] }; result: { port: number } };
   'target.await': { params: AwaitedPod & { addresses: readonly string[] }; result: null };

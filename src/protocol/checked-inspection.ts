@@ -1,5 +1,6 @@
+import { isIP } from 'node:net';
 import { checkedFinding } from '../preflight/finding.ts';
-import type { Inspection, NodeFacts } from './agent-calls.ts';
+import type { Inspection, NodeFacts, PeerConnections } from './agent-calls.ts';
 
 /** A pod has few processes that are in the way of its move, unless somebody wants to fill a memory. */
 const mostFindings = 200;
@@ -36,6 +37,16 @@ export function checkedFacts(value: unknown): NodeFacts {
     room: checkedRoom(raw['room']),
     helperLimits: checkedLimits(raw['helperLimits']),
   };
+}
+
+/** @throws Error naming what is not as it must be */
+export function checkedPeers(value: unknown): PeerConnections[] {
+  if (!Array.isArray(value)) throw new Error('an agent has told no connections');
+  return value.map((one) => {
+    const { address, connections } = fieldsOf(one, 'connections');
+    if (isIP(String(address)) === 0) throw new Error('an agent has told a connection with no address');
+    return { address: String(address), connections: amount(connections, 'connections') };
+  });
 }
 
 function checkedRoom(value: unknown): NodeFacts['room'] {

@@ -22,10 +22,7 @@ export function sourceEnd(migration: string, emit: EventSink, isAttended: () => 
         record: source.record,
       }),
       'source.relay': async ({ addresses }) => ({ sockets: await source.relay(addresses) }),
-      'source.kill': async () => {
-        await source.kill();
-        return null;
-      },
+      'source.kill': async () => ({ reset: await source.kill() }),
       'cleanup': async () => {
         const left = await source.close();
         if (!left.refusing) await uninstall(migration);

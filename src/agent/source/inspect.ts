@@ -2,6 +2,7 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { scaled } from '../../deadlines.ts';
 import type { FindingCode } from '../../preflight/catalogue.ts';
+import { connectionsText } from '../../preflight/connections.ts';
 import { finding, type Finding, type Subject } from '../../preflight/finding.ts';
 import type { Inspection } from '../../protocol/agent-calls.ts';
 import { TreePacker } from '../files/packer.ts';
@@ -9,14 +10,15 @@ import type { Tree } from '../files/tree.ts';
 import { nodeFacts } from '../node/facts.ts';
 import { isFrozen, isParentFrozen } from '../cgroup/freezer.ts';
 import { hostProc } from '../node/host.ts';
+import { connectionsOf } from '../proc/connections.ts';
 import { foreignProcesses, processesOf } from '../proc/processes.ts';
 import type { NodeContainer } from '../runc/container.ts';
 import type { SourcePod } from './pod.ts';
 import { hanging, undumpable } from './undumpable.ts';
 
 /** Looks at the processes of a pod for what CRIU cannot dump, so that it is named before anything is touched. */
-export async function inspect(pod: SourcePod): Promise<Inspection> {
-  const findings: Finding[] = [];
+export async function inspect(pod: SourcePod, addresses: readonly string[]): Promise<Inspection> {
+  const findings: Finding[] = connectionFindings(pod, addresses);
   let memoryBytes = 0;
   for (const container of pod.containers) {
     const processes = processesOf(container);
@@ -30,6 +32,11 @@ export async function inspect(pod: SourcePod): Promise<Inspection> {
     findings.push(...foreign, ...hung);
   }
   return { facts: await nodeFacts(), memoryBytes, ...(await filesOf(pod.trees)), findings };
+}
+
+function connectionFindings({ name, containers }: SourcePod, addresses: readonly string[]): Finding[] {
+  const text = containers[0] && connectionsText(connectionsOf(containers[0].initPid, addresses));
+  return text === undefined ? [] : [finding('KM-CONNECTIONS', { kind: 'pod', name }, `connections to the outside, just now: ${text}`)];
 }
 
 function frozenFinding({ name }: NodeContainer): Finding {

@@ -1,5 +1,5 @@
 import { scaled } from '../../deadlines.ts';
-import type { AgentCalls, CheckpointResult, Inspection, PodOnNode } from '../../protocol/agent-calls.ts';
+import type { AgentCalls, CheckpointResult, Inspection, PeerConnections, PodOnNode } from '../../protocol/agent-calls.ts';
 import type { SourceFact } from '../../protocol/settle.ts';
 import { timed, type EventSink } from '../clock.ts';
 import { learnKerndat } from '../criu/kerndat.ts';
@@ -11,7 +11,7 @@ import { findRuntime } from '../runc/runtime.ts';
 import { Claim } from './claim.ts';
 import { prepareDump } from './dump.ts';
 import { lowerFence } from './fence.ts';
-import { killFrozen, type FreezeEnd } from './guard.ts';
+import type { FreezeEnd } from './guard.ts';
 import { inspect } from './inspect.ts';
 import { claimFinding, releaseClaim } from './left-claim.ts';
 import { next, type SourceEffect, type SourceEvent, type SourceState } from './machine.ts';
@@ -81,7 +81,7 @@ export class SourceMigration {
     this.#ref = ref;
     const claimed = await Claim.take(pods, ref.uid, { migration: this.#id, to: ref.to }, releaseClaim);
     const [pod] = await Promise.all([this.#look(), learnKerndat()]);
-    const inspection = await inspect(pod);
+    const inspection = await inspect(pod, ref.addresses);
     if ('held' in claimed) return { ...inspection, findings: [claimFinding(claimed.held, pod.name)] };
     this.#pod = await Standstill.of(claimed.mine, ref);
     await this.#on({ type: 'claimed' });
@@ -213,14 +213,14 @@ export class SourceMigration {
    * Ends the frozen source processes; only after the commit, and when the pod object is being deleted (or the kubelet
    * would start them anew, but for the fence). Their network namespace still exists, so the kernel tells their peers with a reset.
    *
-   * @throws Error when one is left
+   * @returns which connections they had. @throws Error when one is left
    */
-  async kill(): Promise<void> {
+  async kill(): Promise<readonly PeerConnections[]> {
     if (this.#state.at !== 'committed' && this.#state.at !== 'over')
       throw new Error('the target has not taken over: the processes of the source stay');
-    this.#claimed().noteSuccessor();
-    await killFrozen(this.#claimed().claim);
+    const reset = await this.#claimed().kill();
     if (this.#state.at === 'committed') await this.#on({ type: 'killed' });
+    return reset;
   }
 
   /**

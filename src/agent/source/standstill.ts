@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { scaled } from '../../deadlines.ts';
-import type { PodOnNode } from '../../protocol/agent-calls.ts';
+import type { PeerConnections, PodOnNode } from '../../protocol/agent-calls.ts';
 import type { SourceFact } from '../../protocol/settle.ts';
 import { frozenFile, readFrozenFile, type KnownContainer } from '../cgroup/frozen-list.ts';
 import { stagingDir } from '../node/install.ts';
 import { isPodOnNode } from '../node/kubelet-pods.ts';
 import { raiseOwnWeight } from '../node/own-limits.ts';
+import { connectionsOf } from '../proc/connections.ts';
 import { processesOf } from '../proc/processes.ts';
 import { signalsFile, signalsOf, stopWanted, type TaskSignals } from '../proc/signals.ts';
 import { findContainer, sandboxOf, type NodeContainer } from '../runc/container.ts';
@@ -14,7 +15,7 @@ import type { Claim } from './claim.ts';
 import { containerFact, sourceFact } from './fact.ts';
 import { raiseFence } from './fence.ts';
 import { freezeTogether } from './freeze.ts';
-import { endFreeze, SourceGuard, type FreezeEnd } from './guard.ts';
+import { endFreeze, killFrozen, SourceGuard, type FreezeEnd } from './guard.ts';
 import type { SourcePod } from './pod.ts';
 import { startRelay } from './relay.ts';
 
@@ -28,21 +29,24 @@ const podGoneMs = 15_000;
 export class Standstill {
   readonly claim: Claim;
   readonly #podUid: string;
+  readonly #addresses: readonly string[];
   #known: readonly KnownContainer[];
   #guard: SourceGuard | undefined;
   #signals: readonly TaskSignals[] = [];
   #relaying: Promise<number> | undefined;
+  #connections: readonly PeerConnections[] = [];
 
-  private constructor(claim: Claim, podUid: string, known: readonly KnownContainer[]) {
+  private constructor(claim: Claim, { uid, addresses }: PodOnNode, known: readonly KnownContainer[]) {
     this.claim = claim;
-    this.#podUid = podUid;
+    this.#podUid = uid;
+    this.#addresses = addresses;
     this.#known = known;
   }
 
   /** @param ref as the CLI knows the pod; what was frozen is known from the claim */
   static async of(claim: Claim, ref: PodOnNode): Promise<Standstill> {
     const frozen = claim.read('frozen');
-    return new Standstill(claim, ref.uid, frozen === undefined ? await knownContainers(ref) : readFrozenFile(frozen));
+    return new Standstill(claim, ref, frozen === undefined ? await knownContainers(ref) : readFrozenFile(frozen));
   }
 
   /**
@@ -138,6 +142,18 @@ export class Standstill {
   /** All stays frozen. */
   committed(): void {
     this.#guard?.committed();
+    this.#connections = this.#known[0] ? connectionsOf(this.#known[0].initPid, this.#addresses) : [];
+  }
+
+  /**
+   * Ends all of its processes: their network namespace still exists, so the kernel tells their peers with a reset.
+   *
+   * @returns with whom they had connections at the commit. @throws Error when one is left
+   */
+  async kill(): Promise<readonly PeerConnections[]> {
+    this.noteSuccessor();
+    await killFrozen(this.claim);
+    return this.#connections;
   }
 
   async #sandbox(): Promise<string> {

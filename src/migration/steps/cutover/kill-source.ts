@@ -1,3 +1,5 @@
+import { connectionsText } from '../../../preflight/connections.ts';
+import { checkedPeers } from '../../../protocol/checked-inspection.ts';
 import { sourceText } from '../../plan.ts';
 import type { CutoverTask } from './task.ts';
 
@@ -13,13 +15,19 @@ export const killSource: CutoverTask = {
     const { source, notes } = cutover;
     if (cutover.killed) return;
     const kill = source?.call('source.kill', null, 20_000) ?? Promise.reject(new Error('its agent is gone'));
-    cutover.killed = kill.then(
-      () => undefined,
-      (error: unknown) => void notes.push(`the frozen processes of the source are left to its kubelet: ${(error as Error).message}`),
-    );
+    cutover.killed = kill
+      .then(({ reset }) => void notes.push(...resetNotes(reset)))
+      .catch(
+        (error: unknown) => void notes.push(`the frozen processes of the source are left to its kubelet: ${(error as Error).message}`),
+      );
     // Side by side with what follows: who waits for the pod waits for that.
     await Promise.resolve();
   },
   undone: (move) => `its old processes stay frozen on ${sourceText(move)}`,
   byHand: () => [],
 };
+
+function resetNotes(reset: unknown): string[] {
+  const text = connectionsText(checkedPeers(reset));
+  return text === undefined ? [] : [`connections to the outside that were reset: ${text}`];
+}
