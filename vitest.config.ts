@@ -31,7 +31,12 @@ const onBed = {
   maxConcurrency: 2,
 };
 /** The same with Knative Serving. `npm run test:knative`. */
-const onKnative = { ...onBed, setupFiles: [...onBed.setupFiles, 'test/knative/await-knative.ts'] };
+const onKnative = {
+  ...onBed,
+  setupFiles: [...onBed.setupFiles, 'test/knative/await-knative.ts'],
+  testTimeout: 600_000,
+  hookTimeout: 600_000,
+};
 
 // Three kinds of tests: those of pure parts, while the bed comes up; on the bed those that mind only their own pods, three
 // files at a time, as they mostly wait; then the others, one after the other; and by

@@ -43,7 +43,7 @@ export async function knativeImages(): Promise<KnativeImages> {
     ]),
     everywhere: await Promise.all([
       programImage(imageOf('queue'), join(serving, 'queue')),
-      programImage(goFunctionImage, join(functionGo, 'function-go')),
+      goFunction(join(functionGo, 'function-go')),
       nodeFunction(),
     ]),
   };
@@ -55,6 +55,13 @@ async function programImage(reference: string, program: string): Promise<string>
     await place(program, join(root, 'program'));
     await addFolders(root);
   });
+}
+
+/** As those are that are built FROM scratch: nothing but the program. */
+async function goFunction(program: string): Promise<string> {
+  return await image(goFunctionImage, [program, ...(await recipe())], { entrypoint: ['/program'], user }, async (root) =>
+    place(program, join(root, 'program')),
+  );
 }
 
 async function recipe(): Promise<string[]> {
