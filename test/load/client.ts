@@ -29,8 +29,8 @@ export interface Count {
   readonly troubled: readonly [number, number] | null;
 }
 
-/** For so long a client of ours waits, from before it has a connection on. */
-const patienceMs = 10_000;
+/** For so long a client of ours waits, from before it has a connection on: longer than a pod of ours stands still on a slow machine. */
+const patienceMs = 30_000;
 
 interface Kind {
   readonly name: string;

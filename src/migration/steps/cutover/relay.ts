@@ -44,7 +44,7 @@ export const relayClients: CutoverTask = {
 export const untilReady: CutoverTask = {
   name: 'see it ready',
   writes: () => [],
-  isDone: () => false,
+  isDone: ({ current }, move) => isReplacement(current, move) && isReady(current),
   run: async (cutover) => {
     const { move, home, say, relayed, notes } = cutover;
     if (!(await relayed) || !isReady(move.pod)) return;
@@ -87,6 +87,6 @@ function addressesOf(pod: Pod | undefined): string[] {
   return (pod?.status?.podIPs ?? []).map(({ ip }) => ip);
 }
 
-function isReady({ status }: Pod): boolean {
-  return status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
+function isReady(pod: Pod | undefined): boolean {
+  return pod?.status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
 }
