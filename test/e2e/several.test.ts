@@ -26,7 +26,7 @@ const outcomesOf = ({ items }: BatchReport): string[] => items.map(({ pod, outco
 describe('several pods', () => {
   test('that are named are moved in that order, and the same command again finds nothing left to do', async ({ start }) => {
     const names = ['named-b', 'named-a'];
-    for (const name of names) await start(heardPod(name));
+    await Promise.all(names.map(async (name) => start(heardPod(name))));
     const old = await Promise.all(names.map(async (name) => followLogs(name)));
     const { code, stdout, stderr } = await migrate(...names, '--events');
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
@@ -55,7 +55,7 @@ describe('several pods', () => {
 
   test('of which one cannot be moved all stay, and with --keep-going the others go', async ({ start }) => {
     const labels = { shop: 'blocked' };
-    const original = [await start(heardPod('blocked-a', labels)), await start(heardPod('blocked-c', labels))];
+    const original = await Promise.all(['blocked-a', 'blocked-c'].map(async (name) => start(heardPod(name, labels))));
     const stays = await start({
       ...podOf('blocked-b', []),
       metadata: { name: 'blocked-b', namespace: 'demo', labels },
@@ -111,8 +111,7 @@ describe('several pods', () => {
 
   test('are stopped by Ctrl-C in the one that stands frozen, which runs on; the one before it has moved', async ({ start }) => {
     const names = ['stopped-1', 'stopped-2', 'stopped-3'];
-    const original = [];
-    for (const name of names) original.push(await start(heardPod(name)));
+    const original = await Promise.all(names.map(async (name) => start(heardPod(name))));
     const old = await followLogs('stopped-1');
     const running = await startMigration(...names, '-o', 'name');
     await running.sees('pod/stopped-2 (2 of 3)');
@@ -132,7 +131,7 @@ describe('several pods', () => {
 
   test('of which another command has left one midway: the same command again finishes that, and goes on', async ({ start }) => {
     const names = ['left-1', 'left-2'];
-    for (const name of names) await start(heardPod(name));
+    await Promise.all(names.map(async (name) => start(heardPod(name))));
     const old = await Promise.all(names.map(async (name) => [name, await followLogs(name)] as const));
     const first = await startMigration(...names);
     await first.sees('commit ...');
@@ -216,7 +215,7 @@ describe('the pods of what keeps them', () => {
 });
 
 test('a server dry run of several pods has the writes of each judged, and changes nothing', async ({ start }) => {
-  const original = [await start(heardPod('judged-a')), await start(heardPod('judged-b'))];
+  const original = await Promise.all(['judged-a', 'judged-b'].map(async (name) => start(heardPod(name))));
   const { code, stdout, stderr } = await migrate('judged-a', 'judged-b', '--dry-run=server');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(/^judged-a +home-1 .* move$/m);
