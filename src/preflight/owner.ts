@@ -68,6 +68,7 @@ function outageFindings(owner: Owner | undefined, pod: Pod): Finding[] {
   const least = Math.max(0, Math.min(...seconds));
   if (least === Infinity) return [];
   const then = owner ? `and ${ownerText(owner, pod)} starts another one from nothing` : 'for good';
-  const text = `it is deleted there when its virtual node is not ready for ${least} s, ${then}`;
+  const when = least === 0 ? 'as soon as its virtual node is not ready' : `when its virtual node is not ready for ${least} s`;
+  const text = `it is deleted there ${when}, ${then}`;
   return [finding('KM-OUTAGE', { kind: 'pod', name: pod.metadata.name }, text)];
 }
