@@ -91,6 +91,12 @@ export const moveCommand: Command = {
       default: '',
       text: 'The peered cluster to move the pod to: the name of its virtual node, or its Liqo cluster ID. Required.',
     },
+    {
+      name: 'tolerate-outages',
+      kind: 'boolean',
+      default: 'false',
+      text: 'Let a pod that has an owner stay at the peer when its virtual node is not ready for more than 300 s, where nothing else is said. Its owner starts no other one then. Pods without an owner always stay.',
+    },
     { name: 'version', kind: 'boolean', default: 'false', text: 'Print the version of the plugin, and nothing else.' },
   ],
   exitCodes: {

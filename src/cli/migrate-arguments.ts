@@ -31,6 +31,7 @@ export interface MigrateArguments {
   readonly agentImage: string;
   /** How long the pod may stand still, ms; undefined lets its probes decide. */
   readonly maxFreezeMs: number | undefined;
+  readonly toleratesOutages: boolean;
   readonly verbosity: number;
   readonly connection: ConnectionFlags;
 }
@@ -56,6 +57,7 @@ export function migrateArguments(line: CommandLine): MigrateArguments {
     timeline: timeline === undefined ? undefined : timelineFile(timeline, refuse),
     agentImage: last('agent-image') ?? agentImage,
     maxFreezeMs: maxFreezeOf(last('max-freeze'), refuse),
+    toleratesOutages: truth('tolerate-outages', last('tolerate-outages'), refuse) ?? false,
     verbosity: verbosityOf(line),
     connection: connectionOf(line),
   });

@@ -28,6 +28,7 @@ export async function migrateCommand(args: MigrateArguments, streams: Streams): 
     to: args.to,
     agentImage: args.agentImage,
     ...(args.maxFreezeMs === undefined ? {} : { maxFreezeMs: args.maxFreezeMs }),
+    ...(args.toleratesOutages ? { toleratesOutages: true } : {}),
   });
   try {
     const pod = podAlone(args.wanted);

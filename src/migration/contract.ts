@@ -17,6 +17,8 @@ export interface MigrationRequest {
   readonly agentImage: string;
   /** The longest that the pod may stand still, ms; left out, its probes decide. */
   readonly maxFreezeMs?: number;
+  /** Whether the moved pod stays when its virtual node is not ready for longer than pods tolerate that where nothing else is said. */
+  readonly toleratesOutages?: boolean;
 }
 
 /** Where something was done: by `kubectl migrate` itself, on the node that the pod left, on the one that it came to. */

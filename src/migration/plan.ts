@@ -17,6 +17,8 @@ export interface Move extends Parts {
   readonly agentImage: string;
   /** UIDs of its owner's other pods, where that may make another one beside them: what comes later is too many. */
   readonly siblings?: readonly string[];
+  /** The user's wish for a pod that has an owner: see `newObject`. */
+  readonly toleratesOutages?: boolean;
 }
 
 /** A migration thought through, with nothing touched yet. Plain JSON, and the only copy of what was read: what is printed is done. */

@@ -10,10 +10,11 @@ export interface MoveRecord {
   /** The peer's virtual node. */
   readonly to: string;
   readonly siblings?: readonly string[];
+  readonly toleratesOutages?: boolean;
 }
 
-export function recordOf({ pod, peer, siblings }: Move): MoveRecord {
-  return { version: 1, pod, to: peer.virtualNode, ...(siblings ? { siblings } : {}) };
+export function recordOf({ pod, peer, siblings, toleratesOutages }: Move): MoveRecord {
+  return { version: 1, pod, to: peer.virtualNode, ...(siblings ? { siblings } : {}), ...(toleratesOutages ? { toleratesOutages } : {}) };
 }
 
 /**
@@ -24,12 +25,14 @@ export function recordOf({ pod, peer, siblings }: Move): MoveRecord {
  * @throws Error when the node has changed it, or has none
  */
 export function checkedRecord(value: unknown, mark: string | undefined, { metadata: asked }: Pod): MoveRecord {
-  const { version, pod, to, siblings } = (typeof value === 'object' && value !== null ? value : {}) as Partial<MoveRecord>;
+  const { version, pod, to, siblings, toleratesOutages } = (
+    typeof value === 'object' && value !== null ? value : {}
+  ) as Partial<MoveRecord>;
   if (version !== 1 || pod === undefined || typeof to !== 'string') throw new Error('its source node keeps no record of it');
   if (markOf(pod) !== mark) throw new Error('the record that its source node keeps is not the one that it was given');
   const { name, namespace, uid } = pod.metadata;
   if (name !== asked.name || namespace !== asked.namespace || uid !== asked.uid)
     throw new Error('the record that its source node keeps is of another pod');
   const isList = Array.isArray(siblings) && siblings.every((one) => typeof one === 'string');
-  return { version, pod, to, ...(isList ? { siblings } : {}) };
+  return { version, pod, to, ...(isList ? { siblings } : {}), ...(toleratesOutages === true ? { toleratesOutages } : {}) };
 }

@@ -12,12 +12,15 @@ export const outages: readonly string[] = ['node.kubernetes.io/not-ready', 'node
 /**
  * The object that takes the old one's place, as its owner must find it: of one too many a ReplicaSet takes another one, as long as
  * {@link highestCost} stands there. A pod that nobody makes anew stays where it is for as long as its virtual node is not ready.
+ *
+ * @param toleratesOutages whether one that has an owner does so as well
  */
-export function newObject(object: Pod, owner: Owner | undefined): Pod {
-  if (!owner) return { ...object, spec: { ...object.spec, tolerations: (object.spec.tolerations ?? []).map(forEver) } };
-  if (owner.rule !== 'replica-set') return object;
-  const annotations = { ...object.metadata.annotations, [deletionCostAnnotation]: highestCost };
-  return { ...object, metadata: { ...object.metadata, annotations } };
+export function newObject(object: Pod, owner: Owner | undefined, toleratesOutages = false): Pod {
+  const { spec, metadata } = object;
+  const lasting =
+    !owner || toleratesOutages ? { ...object, spec: { ...spec, tolerations: (spec.tolerations ?? []).map(forEver) } } : object;
+  if (owner?.rule !== 'replica-set') return lasting;
+  return { ...lasting, metadata: { ...metadata, annotations: { ...metadata.annotations, [deletionCostAnnotation]: highestCost } } };
 }
 
 type Toleration = NonNullable<Pod['spec']['tolerations']>[number];

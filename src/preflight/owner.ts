@@ -34,7 +34,6 @@ export function ownerFindings(pod: Pod): Finding[] {
     ...(not && code && text ? [finding(code, on, text(ownerText(not, pod)), remedy)] : []),
     ...when(finalizers.length > 0, 'KM-FINALIZERS', on, `it has finalizers (${finalizers.join(', ')}), so its object cannot be replaced`),
     ...(owner ? keptFindings(owner, pod) : []),
-    ...(not ? [] : outageFindings(owner, pod)),
   ];
 }
 
@@ -55,8 +54,9 @@ function keptFindings(owner: Owner, pod: Pod): Finding[] {
 }
 
 /** What becomes of it when the virtual node is not ready for a while: its memory is gone with it (taint-eviction-controller). */
-function outageFindings(owner: Owner | undefined, pod: Pod): Finding[] {
-  const { tolerations = [] } = newObject(pod, owner).spec;
+export function outageFindings(pod: Pod, toleratesOutages = false): Finding[] {
+  const owner = ownerOf(pod);
+  const { tolerations = [] } = newObject(pod, owner, toleratesOutages).spec;
   const seconds = outages.map((taint) => {
     const ones = tolerations.filter(
       ({ key, operator, effect }) =>
@@ -70,5 +70,6 @@ function outageFindings(owner: Owner | undefined, pod: Pod): Finding[] {
   const then = owner ? `and ${ownerText(owner, pod)} starts another one from nothing` : 'for good';
   const when = least === 0 ? 'as soon as its virtual node is not ready' : `when its virtual node is not ready for ${least} s`;
   const text = `it is deleted there ${when}, ${then}`;
-  return [finding('KM-OUTAGE', { kind: 'pod', name: pod.metadata.name }, text)];
+  const remedy = owner && !toleratesOutages ? '--tolerate-outages takes such a limit of 300 s away' : undefined;
+  return [finding('KM-OUTAGE', { kind: 'pod', name: pod.metadata.name }, text, remedy)];
 }

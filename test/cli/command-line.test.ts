@@ -19,6 +19,7 @@ test('everything that is not said has its default', async () => {
     isEvents: false,
     timeline: undefined,
     agentImage,
+    toleratesOutages: false,
     verbosity: 0,
     connection: {},
   });
@@ -108,6 +109,7 @@ describe('flags are read as kubectl reads them', () => {
     ['--to milan --dry-run=none', { dryRun: 'none' }],
     ['--to milan --agent-image example.org/agent:1', { agentImage: 'example.org/agent:1' }],
     ['--to milan --max-freeze 1.5s', { maxFreezeMs: 1500 }],
+    ['--to milan --tolerate-outages', { toleratesOutages: true }],
     ['--to milan --keep-going', { isKeepGoing: true }],
     ['--to milan --keep-going=false', { isKeepGoing: false }],
   ])('%s', async (flags, expected) => {

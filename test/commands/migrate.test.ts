@@ -67,7 +67,6 @@ describe('a dry run', () => {
     expect(code).toBe(0);
     expect(JSON.parse(stdout) as PlanReport).toMatchObject({ pod: 'web-0', namespace: 'demo', from: 'home-1', to: 'away' });
     expect((JSON.parse(stdout) as PlanReport).findings.map(({ code }) => code)).toEqual([
-      'KM-OUTAGE',
       'KM-CONNECTIONS',
       'KM-ADDRESS',
       'KM-SERVICE-ADDRESS',
@@ -76,6 +75,7 @@ describe('a dry run', () => {
       'KM-FILE-IDENTITY',
       'KM-CREDENTIALS',
       'KM-LOGS',
+      'KM-OUTAGE',
     ]);
   });
 

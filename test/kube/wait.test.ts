@@ -104,16 +104,16 @@ test('a server that refuses is not asked again', async () => {
 
 test('the deadline tells what was waited for and how it stands', async () => {
   serve([pod('Pending')], () => undefined);
-  await expect(waitFor(kube, wait({ deadlineMs: 100 }), never)).rejects.toMatchObject({
+  await expect(waitFor(kube, wait({ deadlineMs: 2_000 }), never)).rejects.toMatchObject({
     kind: 'failed',
-    message: 'waited 0.1 s for pod demo/a to run in cluster test; it is Pending',
+    message: 'waited 2 s for pod demo/a to run in cluster test; it is Pending',
   });
 });
 
 test('the deadline tells what was wrong with the server', async () => {
   api.answer((_request, response) => refuse(response, 500, 'InternalError', 'etcd is gone'));
-  await expect(waitFor(kube, wait({ deadlineMs: 300 }), never)).rejects.toThrow(
-    'waited 0.3 s for pod demo/a to run in cluster test; Error from server (InternalError): etcd is gone',
+  await expect(waitFor(kube, wait({ deadlineMs: 3_000 }), never)).rejects.toThrow(
+    'waited 3 s for pod demo/a to run in cluster test; Error from server (InternalError): etcd is gone',
   );
 });
 

@@ -41,7 +41,7 @@ test('a pod that somebody has deleted since it was moved is not made anew by the
   has(servers[0], {});
   has(servers[1], {});
   const underway = begin(move, named(0));
-  underway.source.agent = { call: async () => Promise.resolve(null) } as unknown as AgentSession;
+  underway.source.agent = { call: async () => Promise.resolve({ reset: [] }) } as unknown as AgentSession;
   const { notes } = await cutover.run({ underway, remote: named(1), isFirst: false }, context);
   expect(servers[0]?.seen.filter(({ method }) => method !== 'GET')).toEqual([]);
   expect(notes).toEqual(['the pod was deleted after it was moved, and is not made anew']);

@@ -52,9 +52,9 @@ test('a pod that nobody makes anew stays when its virtual node is out of reach f
     { key: 'mine', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 },
   ];
   const bare: Pod = { metadata: { name: 'web' }, spec: { containers: [], tolerations } };
-  expect(newObject(bare, undefined).spec.tolerations).toEqual([
-    { key: ready, operator: 'Exists', effect: 'NoExecute' },
-    tolerations[1],
-    tolerations[2],
-  ]);
+  const wanted = [{ key: ready, operator: 'Exists', effect: 'NoExecute' }, tolerations[1], tolerations[2]];
+  expect(newObject(bare, undefined).spec.tolerations).toEqual(wanted);
+  const owned = { ...podOf('apps/v1', 'StatefulSet'), spec: bare.spec };
+  expect(newObject(owned, ownerOf(owned)).spec.tolerations).toEqual(tolerations);
+  expect(newObject(owned, ownerOf(owned), true).spec.tolerations).toEqual(wanted);
 });

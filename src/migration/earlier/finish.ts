@@ -1,4 +1,5 @@
 import { MigrateError } from '../../errors.ts';
+import { outageFindings } from '../../preflight/owner.ts';
 import { podFindings } from '../../preflight/pod.ts';
 import type { MigrationReport, MigrationRequest } from '../contract.ts';
 import type { StepRunner } from '../step-runner.ts';
@@ -42,7 +43,7 @@ export async function finish(
     totalMs: Math.round(runner.totalMs),
     bytes: 0,
     steps: runner.steps,
-    findings: podFindings(move.pod).filter(({ effect }) => effect !== 'blocks'),
+    findings: [...podFindings(move.pod), ...outageFindings(move.pod, move.toleratesOutages)].filter(({ effect }) => effect !== 'blocks'),
     notes: [`another command had moved it (migration ${move.id}); this one has finished that`, ...left.notes, ...cleaned.notes],
     timeline: timeline.timeline,
   };

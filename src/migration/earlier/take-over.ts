@@ -73,8 +73,8 @@ async function settleEarlier(
   say(`finishing migration ${earlier.id}`);
   const { peer: remote } = underway.clusters;
   if (!remote) throw new Error('the peer cannot be reached');
-  const { pod, siblings } = await asItWas(underway, earlier);
-  underway.move = { ...underway.move, pod, ...partsOf(pod), ...(siblings ? { siblings } : {}) };
+  const { pod, ...more } = await asItWas(underway, earlier);
+  underway.move = { ...underway.move, pod, ...partsOf(pod), ...more };
   return { underway, remote };
 }
 
@@ -144,7 +144,7 @@ async function findAtPeer({ clusters: { peer: remote }, move, made, target }: Un
 }
 
 /** What the command that began the migration had read of the pod. @throws MigrateError (in-doubt) when nobody knows it */
-async function asItWas({ move, source }: Underway, earlier: Earlier): Promise<Pick<MoveRecord, 'pod' | 'siblings'>> {
+async function asItWas({ move, source }: Underway, earlier: Earlier): Promise<Pick<MoveRecord, 'pod' | 'siblings' | 'toleratesOutages'>> {
   const { name, namespace } = move.pod.metadata;
   // One that takes the place of another may not have known the object.
   const first = earlier.helpers.find(({ metadata }) => metadata.labels?.[roleLabel] === 'source');

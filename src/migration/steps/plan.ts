@@ -17,6 +17,7 @@ import { freezeBudget, mostBytesPerSecond, overBudget, overPatience } from '../.
 import { partsOf } from '../../preflight/carried.ts';
 import { blockersAmong, finding, when, type Finding } from '../../preflight/finding.ts';
 import { quotaFindings, quotasIn } from '../../preflight/quota.ts';
+import { outageFindings } from '../../preflight/owner.ts';
 import { podFindings } from '../../preflight/pod.ts';
 import { refusal } from '../../preflight/refusal.ts';
 import { missingRights } from '../../preflight/rights.ts';
@@ -34,7 +35,7 @@ const nothingYet = { bytes: 0, bytesPerSecond: mostBytesPerSecond };
  *   in the way is told in `findings`
  */
 export async function makePlan(request: MigrationRequest, id: string, signal: AbortSignal): Promise<Plan> {
-  const { connection, namespace, agentImage, maxFreezeMs } = request;
+  const { connection, namespace, agentImage, maxFreezeMs, toleratesOutages } = request;
   const pod = await getPod(request, signal);
   const peer = await findPeer(connection, request.to, signal);
   const twin = await twinNamespace(connection, namespace, peer, signal);
@@ -54,12 +55,14 @@ export async function makePlan(request: MigrationRequest, id: string, signal: Ab
     ...move,
     ...(maxFreezeMs === undefined ? {} : { maxFreezeMs }),
     ...(siblings ? { siblings } : {}),
+    ...(toleratesOutages ? { toleratesOutages } : {}),
     budget,
     findings: [
       ...ofNode,
       ...patchedRuntimeFindings(peer),
       ...taintFindings(pod, peer.virtualNode, peer.taints),
       ...podFindings(pod),
+      ...outageFindings(pod, toleratesOutages),
       ...quotaFindings(pod, quotas),
       ...overBudget(pod, budget, nothingYet),
       ...overPatience(pod, now, maxFreezeMs),

@@ -48,8 +48,8 @@ export const replace: CutoverTask = {
 };
 
 /** The object at home that stands for the pod when it is at the peer. */
-export function newObjectOf({ peer, owner }: Pick<Move, 'peer' | 'owner'>, pod: Pod): Pod {
-  return newObject(homePod(pod, peer), owner);
+export function newObjectOf({ peer, owner, toleratesOutages }: Pick<Move, 'peer' | 'owner' | 'toleratesOutages'>, pod: Pod): Pod {
+  return newObject(homePod(pod, peer), owner, toleratesOutages);
 }
 
 export function replacementOf({ move, pod }: Cutover): Replacement {
