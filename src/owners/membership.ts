@@ -43,13 +43,13 @@ export function membershipPatch(uid: string | undefined, to: Pod): object {
   return { metadata: { uid, ownerReferences, labels: Object.fromEntries(identities.map((label) => [label, labels[label] ?? null])) } };
 }
 
-/** The JSON patch after which it costs what it did before; refused when somebody has given it another cost meanwhile. */
-export function costPatch(uid: string | undefined, before: string | undefined): object[] {
+/** The JSON patch after which it costs that; refused when somebody has given it another cost meanwhile. */
+export function costPatch(uid: string | undefined, cost: string | undefined): object[] {
   const path = `/metadata/annotations/${deletionCostAnnotation.replaceAll('/', '~1')}`;
   return [
     { op: 'test', path: '/metadata/uid', value: uid },
     { op: 'test', path, value: highestCost },
-    before === undefined ? { op: 'remove', path } : { op: 'replace', path, value: before },
+    cost === undefined ? { op: 'remove', path } : { op: 'replace', path, value: cost },
   ];
 }
 

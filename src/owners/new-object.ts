@@ -1,10 +1,19 @@
 import type { Pod } from '../kube/types.ts';
 import type { Owner } from './owner.ts';
+import { revisionLabel } from './revision.ts';
 
 /** The higher, the later a ReplicaSet takes the pod when it has one too many (controller_utils.go: ActivePodsWithRanks). */
 export const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 /** The highest: an int32. */
 export const highestCost = '2147483647';
+
+/**
+ * What the moved pod costs in the end. An instance of a Knative Revision has its state in memory alone, goes with the load, and is to
+ * stay when others can go: above theirs, as Knative gives no pod a cost, and other ones as before.
+ */
+export function lastingCost({ metadata: { labels, annotations } }: Pod): string | undefined {
+  return annotations?.[deletionCostAnnotation] ?? (labels?.[revisionLabel] === undefined ? undefined : '100');
+}
 
 /** Not to be deleted by a node that is out of reach for a while (defaulttolerationseconds: 300 s for both). */
 export const outages: readonly string[] = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];

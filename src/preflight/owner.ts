@@ -1,6 +1,7 @@
 import type { Pod } from '../kube/types.ts';
-import { newObject, outages } from '../owners/new-object.ts';
+import { lastingCost, newObject, outages } from '../owners/new-object.ts';
 import { ownerOf, ownerText, whyUnmovable, type Owner, type Unmovable } from '../owners/owner.ts';
+import { revisionLabel } from '../owners/revision.ts';
 import { jobTracking } from '../owners/replace/worker.ts';
 import { finding, when, type Finding } from './finding.ts';
 
@@ -40,6 +41,8 @@ export function ownerFindings(pod: Pod): Finding[] {
 function keptFindings(owner: Owner, pod: Pod): Finding[] {
   const on = { kind: 'pod', name: pod.metadata.name } as const;
   const name = ownerText(owner, pod);
+  // A cost that its user gave it tells nothing of the others'.
+  const isDear = pod.metadata.labels?.[revisionLabel] !== undefined && Number(lastingCost(pod)) > 0;
   const isYounger = `to ${name} it is its youngest pod afterwards`;
   return [
     ...when(
@@ -48,7 +51,7 @@ function keptFindings(owner: Owner, pod: Pod): Finding[] {
       on,
       `${name} makes another pod meanwhile, which is deleted before its programs start`,
     ),
-    ...when(owner.rule === 'replica-set', 'KM-SCALE-DOWN', on, `${isYounger}: it is among the first that a scale-down takes`),
+    ...when(owner.rule === 'replica-set' && !isDear, 'KM-SCALE-DOWN', on, `${isYounger}: it is among the first that a scale-down takes`),
     ...when(owner.rule === 'job', 'KM-SCALE-DOWN', on, `${isYounger}: it is among the first to go when the Job's parallelism is lowered`),
   ];
 }

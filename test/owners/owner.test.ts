@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ObjectMeta, Pod } from '../../src/kube/types.ts';
-import { deletionCostAnnotation, highestCost, newObject } from '../../src/owners/new-object.ts';
+import { deletionCostAnnotation, highestCost, lastingCost, newObject } from '../../src/owners/new-object.ts';
 import { ownerOf, ownerText, whyUnmovable } from '../../src/owners/owner.ts';
 
 function podOf(apiVersion: string, kind: string, metadata: Partial<ObjectMeta> = {}): Pod {
@@ -42,6 +42,16 @@ test('a ReplicaSet is told with its Deployment', () => {
 test('a ReplicaSet that has one too many takes another one than the new object', () => {
   const owned = podOf('apps/v1', 'ReplicaSet', { annotations: { note: 'kept' } });
   expect(newObject(owned, ownerOf(owned)).metadata.annotations).toEqual({ note: 'kept', [deletionCostAnnotation]: highestCost });
+});
+
+test('an instance of a Knative Revision stays dearer than others, and whoever has a cost of his own keeps that', () => {
+  const labels = { 'serving.knative.dev/revision': 'fn-00001' };
+  const costOf = (metadata: Partial<ObjectMeta>): string | undefined => lastingCost(podOf('apps/v1', 'ReplicaSet', metadata));
+  expect([costOf({ labels }), costOf({}), costOf({ labels, annotations: { [deletionCostAnnotation]: '-5' } })]).toEqual([
+    '100',
+    undefined,
+    '-5',
+  ]);
 });
 
 test('a pod that nobody makes anew stays when its virtual node is out of reach for a while, unless its user wants otherwise', () => {

@@ -6,7 +6,7 @@ import { retry } from '../../../kube/retry.ts';
 import type { Pod } from '../../../kube/types.ts';
 import { waitFor } from '../../../kube/wait.ts';
 import { costPatch, isMember, membershipPatch, selectorOf } from '../../../owners/membership.ts';
-import { deletionCostAnnotation, highestCost } from '../../../owners/new-object.ts';
+import { deletionCostAnnotation, highestCost, lastingCost } from '../../../owners/new-object.ts';
 import type { Owner } from '../../../owners/owner.ts';
 import { isReplacement, requireReplacement, type Cutover, type CutoverTask } from './task.ts';
 
@@ -15,7 +15,7 @@ const readyMs = 120_000;
 /** How long its owner may take to see that it has one too many; it looks at once when it hears of it. */
 const settlesMs = 30_000;
 
-/** Gives the new object back to its owner, when that did not have it, and makes it as dear to it as it was. */
+/** Gives the new object back to its owner, when that did not have it, and makes it as dear to it as it is to stay. */
 export const joinItsSet: CutoverTask = {
   name: 'give it back to its owner',
   writes: ({ pod }) => [{ verb: 'patch', at: 'home', path: `${podsIn(pod.metadata.namespace ?? '')}/${pod.metadata.name}` }],
@@ -40,13 +40,12 @@ export const joinItsSet: CutoverTask = {
       await retry(async () => home.patch(path, membershipPatch(uid, pod), 'merge'), policy);
       await untilFewer(cutover, owner, before + 1);
     }
-    if (isDear(current, pod))
-      await retry(async () => home.patch(path, costPatch(uid, pod.metadata.annotations?.[deletionCostAnnotation]), 'json'), policy);
+    if (isDear(current, pod)) await retry(async () => home.patch(path, costPatch(uid, lastingCost(pod)), 'json'), policy);
   },
   undone: () => 'it is not given back to its owner',
   byHand: ({ pod }) => {
-    const { namespace, name, annotations } = pod.metadata;
-    const cost = annotations?.[deletionCostAnnotation];
+    const { namespace, name } = pod.metadata;
+    const cost = lastingCost(pod);
     const identity = JSON.stringify(membershipPatch(undefined, pod));
     return [
       `kubectl -n ${namespace} patch pod ${name} -p '${identity}' # when it is ready`,
@@ -55,10 +54,10 @@ export const joinItsSet: CutoverTask = {
   },
 };
 
-/** Whether its owner takes every other pod first, as it was not before. */
+/** Whether its owner takes every other pod first, as it is not to be for ever. */
 function isDear({ metadata }: Pod, before: Pod): boolean {
   const cost = metadata.annotations?.[deletionCostAnnotation];
-  return cost === highestCost && before.metadata.annotations?.[deletionCostAnnotation] !== cost;
+  return cost === highestCost && lastingCost(before) !== cost;
 }
 
 /** Of its pods an owner takes those first that are not ready. @throws MigrateError when it does not get ready */
