@@ -108,6 +108,7 @@ export const catalogue = {
   'KM-ACTIVE-DEADLINE': changes('The active deadline'),
   'KM-EXTRA-POD': changes('The owner makes another pod for a moment'),
   'KM-SCALE-DOWN': changes('The order in which a scale-down takes pods'),
+  'KM-SCALED': changes('An autoscaler takes the pod away when it is idle'),
   'KM-OUTAGE': changes('When the virtual node is not ready'),
   'KM-QUOTA-FULL': changes('A quota of the namespace is full'),
   'KM-HOST-PORT': changes('Ports of the node'),

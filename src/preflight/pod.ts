@@ -4,12 +4,14 @@ import { finding, when, type Finding, type Subject } from './finding.ts';
 import { lossesOf } from './losses.ts';
 import { ownerFindings } from './owner.ts';
 import { runtimeFindings } from './runtime.ts';
+import { scalingFindings } from './scaling.ts';
 
 /** Judges a pod by its object alone. Pure; nothing is silently dropped: what is not carried (carried.ts) is lost or blocks. */
 export function podFindings(pod: Pod): Finding[] {
   return [
     ...objectFindings(pod),
     ...ownerFindings(pod),
+    ...scalingFindings(pod),
     ...specFindings(pod),
     ...runtimeFindings(pod),
     ...volumeFindings(pod),
