@@ -55,7 +55,7 @@ struct end {
   enum kind kind;
   int fd;
   unsigned events;
-  int is_ended, is_passed;
+  int is_watched, is_ended, is_passed;
   size_t from, to;
   struct pair *pair;
   char data[piece];
@@ -177,10 +177,20 @@ static int take_all(void) {
 
 static void watch(struct end *end, unsigned events) {
   struct epoll_event event = {.events = events, .data.ptr = end};
-  if (events == end->events)
+  if (end->is_watched ? events == end->events : !events)
     return;
-  epoll_ctl(poller, end->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, end->fd, &event);
-  end->events = events;
+  epoll_ctl(poller, end->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, end->fd, &event);
+  end->is_watched = 1, end->events = events;
+}
+
+static void drop(struct pair *pair, int is_reset);
+
+// An end from which nothing more is read: the poller would tell for ever that it is broken, or closed to both sides.
+static void leave(struct end *end, unsigned events) {
+  if (events & EPOLLERR)
+    return drop(end->pair, 1);
+  epoll_ctl(poller, EPOLL_CTL_DEL, end->fd, NULL);
+  end->is_watched = 0, end->events = 0;
 }
 
 static void pause_listeners(int is_paused) {
@@ -330,6 +340,8 @@ static int is_told_over(void) {
 }
 
 static void close_listeners(void) {
+  // The frozen processes may have the same sockets still: closing ours does not take them out of the poller.
+  pause_listeners(1);
   for (int i = 0; i < listener_count; i++)
     close(listeners[i].fd);
   listener_count = 0;
@@ -351,7 +363,7 @@ static int look_around(long long now, long long latest) {
     if (pair->is_connecting && now - pair->begun >= scaled(connect_ms))
       drop(pair, 1);
     else if (is_closed && is_idle(pair, now, now - closed_at >= scaled(hasty_ms) ? pause_ms : quiet_ms))
-      drop(pair, 0);
+      drop(pair, now - pair->moved < quiet_ms); // more of an answer may be on its way: its end is no due one
   }
   return is_closed && (!pairs || now - closed_at >= scaled(drain_ms) || now >= latest);
 }
@@ -364,6 +376,8 @@ static void run(void) {
     int count = epoll_wait(poller, &event, 1, is_closed ? pause_ms : 50);
     if (count == 1 && *(enum kind *)event.data.ptr == LISTENER)
       let_in(((struct listener *)event.data.ptr)->fd);
+    else if (count == 1 && event.events & (EPOLLERR | EPOLLHUP) && ((struct end *)event.data.ptr)->is_ended)
+      leave(event.data.ptr, event.events);
     else if (count == 1)
       serve(((struct end *)event.data.ptr)->pair);
     long long now = boot_ms();

@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { get } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -164,6 +165,24 @@ describe.each(freezerVersions)('the relay of a pod that stood in freezer version
       await pod.move();
       pod.write('relay-to', pod.addresses.new[0] ?? '');
       expect(bornOf(await answer(pod.addresses.old[1]))).toBe(bornOf(await answer(pod.addresses.new[0])));
+    });
+
+    test('passes on more than fits into it, both ways at once, whoever reads late', async () => {
+      await pod.relay();
+      const echo = createServer({ allowHalfOpen: true }, (socket) => void socket.pipe(socket)).listen(port, pod.addresses.new[0]);
+      try {
+        await once(echo, 'listening');
+        pod.write('relay-to', pod.addresses.new[0] ?? '');
+        const socket = connect({ port, host: pod.addresses.old[0] ?? '', allowHalfOpen: true });
+        const sent = Buffer.alloc(20 * 1024 * 1024, 'relay');
+        socket.end(sent);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        const got = createHash('sha256');
+        for await (const chunk of socket as AsyncIterable<Buffer>) got.update(chunk);
+        expect(got.digest('hex')).toBe(createHash('sha256').update(sent).digest('hex'));
+      } finally {
+        echo.close();
+      }
     });
 
     test('keeps the sandbox until it is told that it is over, and nobody waits for an answer any more', async () => {

@@ -21,7 +21,11 @@ export async function startRelay(claim: Claim, sandbox: string): Promise<number>
   const lines = createInterface(child.stdout);
   const exited = once(child, 'exit').then(([code]) => Promise.reject(new Error(`the relay ended with ${code}`)));
   exited.catch(() => undefined);
-  const [line] = (await Promise.race([once(lines, 'line', { signal: late }), exited])) as [string];
+  const [line] = (await Promise.race([once(lines, 'line', { signal: late }), exited]).catch((error: unknown) => {
+    // One that came up later would keep the sandbox, and lead nobody on.
+    child.kill('SIGKILL');
+    throw error;
+  })) as [string];
   const ready = /^ready (\d+)$/.exec(line);
   if (!ready && line !== 'busy') throw new Error(`the relay said ${JSON.stringify(line)}`);
   return Number(ready?.[1] ?? 1);
