@@ -1,4 +1,3 @@
-import { canTakeAway } from '../owners/owner.ts';
 import type { Right } from '../preflight/rights.ts';
 import type { Move } from './plan.ts';
 import { undoingWrites, writesOf } from './steps.ts';
@@ -42,7 +41,7 @@ export function rightsOfSteps(move: Move): Right[] {
     ...['list', 'watch'].map((verb) => ({ verb, resource: 'pods', namespace })),
     ...['create', 'get'].map((verb) => ({ verb, resource: 'pods/exec', namespace })),
     { verb: 'get', resource: 'secrets', namespace: peer.tenantNamespace, name: peer.kubeconfigSecret },
-    ...(canTakeAway(move.owner) ? ['list', 'watch'].map((verb) => ({ verb, resource: 'events', namespace })) : []),
+    ...(move.owner ? ['list', 'watch'].map((verb) => ({ verb, resource: 'events', namespace })) : []),
   ];
   return eachOnce([...rightsOfWrites(move, 'home'), ...reads]);
 }

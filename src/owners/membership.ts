@@ -1,5 +1,5 @@
 import type { Pod } from '../kube/types.ts';
-import { deletionCostAnnotation, highestCost } from './new-object.ts';
+import { deletionCostAnnotation, highestCost, lowestCost } from './new-object.ts';
 import type { Owner } from './owner.ts';
 import { jobTracking } from './replace/worker.ts';
 
@@ -41,6 +41,11 @@ export function isMember({ metadata: { labels = {}, ownerReferences = [] } }: Po
 export function membershipPatch(uid: string | undefined, to: Pod): object {
   const { labels = {}, ownerReferences = [] } = to.metadata;
   return { metadata: { uid, ownerReferences, labels: Object.fromEntries(identities.map((label) => [label, labels[label] ?? null])) } };
+}
+
+/** The merge patch after which its owner takes it before any other one that runs. */
+export function cheapPatch({ metadata: { uid } }: Pod): object {
+  return { metadata: { uid, annotations: { [deletionCostAnnotation]: lowestCost } } };
 }
 
 /** The JSON patch after which it costs that; refused when somebody has given it another cost meanwhile. */

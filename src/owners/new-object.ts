@@ -6,6 +6,7 @@ import { revisionLabel } from './revision.ts';
 export const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 /** The highest: an int32. */
 export const highestCost = '2147483647';
+export const lowestCost = '-2147483648';
 
 /**
  * What the moved pod costs in the end. An instance of a Knative Revision has its state in memory alone, goes with the load, and is to

@@ -111,7 +111,10 @@ describe('the pod of a ReplicaSet', () => {
     const [fresh] = await untilOthers('runs', old);
     const what = replacementOf(old, cost);
     await expect(inSet(what, 'runs')).rejects.toThrow('was not written down');
-    expect(await inSet(what, 'runs', { known: [] })).toMatchObject({ end: 'owner runs', pod: { metadata: { uid: fresh?.metadata.uid } } });
+    expect(await inSet(what, 'runs', { known: new Set() })).toMatchObject({
+      end: 'owner runs',
+      pod: { metadata: { uid: fresh?.metadata.uid } },
+    });
     expect((await podsOf('runs')).map(({ metadata }) => metadata.uid)).toEqual([fresh?.metadata.uid]);
   });
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Container, Pod } from '../../kube/types.ts';
 import {
   apiServerSupportAnnotation,
@@ -12,6 +11,7 @@ import {
 } from '../../liqo/names.ts';
 import { deadlineFactor, scaled } from '../../deadlines.ts';
 import type { Move } from '../plan.ts';
+import { markOf, recordOf } from '../record.ts';
 import { helperPlacement } from './placement.ts';
 import { imageAtPeer, type Pins } from './images.ts';
 
@@ -33,18 +33,13 @@ export const roleLabel = 'kubectl-migrate/role';
 /**
  * The agent on the pod's own node. CRIU must see the processes under the numbers that the node knows, hence hostPID.
  *
- * It carries the mark of the pod's object: who finishes the migration in our place gets that object from the node, and must
- * know that it is the one that the API server gave us.
+ * It carries the mark of the move's record: who finishes the migration in our place gets that from the node, and must
+ * know that it is the one that we gave it.
  */
 export function sourceHelper(move: Move & { readonly sourceNode: string }, role: 'source' | 'rescue' = 'source'): Pod {
   const pod = helper(move, role, { nodeName: move.sourceNode, hostPID: true, tolerations: [{ operator: 'Exists' }] });
-  pod.metadata.annotations = { ...pod.metadata.annotations, [recordAnnotation]: markOf(move.pod) };
+  pod.metadata.annotations = { ...pod.metadata.annotations, [recordAnnotation]: markOf(recordOf(move)) };
   return pod;
-}
-
-/** By which an object is known again. */
-export function markOf(pod: Pod): string {
-  return createHash('sha256').update(JSON.stringify(pod)).digest('hex');
 }
 
 function idsOf({ status }: Pod): string {

@@ -6,7 +6,6 @@ import { waitFor } from '../../kube/wait.ts';
 import { shadowPodsIn } from '../../liqo/paths.ts';
 import { markingPatch, standbyShadowPod } from '../../liqo/standby.ts';
 import { forgeTokenSecret, isTokenSecretOf, tokenPath, tokenRequest, tokenSecret } from '../../liqo/token-secret.ts';
-import { canTakeAway } from '../../owners/owner.ts';
 import { freezeBudget, type FreezeBudget } from '../../preflight/budget.ts';
 import { requireNoDrift } from '../drift.ts';
 import { withPins } from '../helpers/images.ts';
@@ -42,7 +41,7 @@ function writes(move: Move): Write[] {
   // Its UID and its node are known when it is there.
   const helper = targetHelper(move, new Map());
   const unknown = { metadata: { ...helper.metadata, uid: '00000000-0000-0000-0000-000000000000' }, spec: { ...helper.spec, nodeName: '' } };
-  const shadowPod = standbyShadowPod(pod, peer, twinNamespace, unknown, !canTakeAway(move.owner));
+  const shadowPod = standbyShadowPod(pod, peer, twinNamespace, unknown, move.owner === undefined);
   const ofTokens: Write[] = [
     ...tokens.map((token): Write => ({ verb: 'create', at: 'home', path: tokenPath(pod), body: tokenRequest(token) })),
     { verb: 'delete', at: 'peer', path: `${secrets}/${secret.metadata.name}`, isOfLeftover: true },
@@ -76,7 +75,7 @@ async function run(prepared: Prepared, { progress: say, signal }: StepContext): 
   if (secret) await createTokenSecret(prepared, secret, signal);
 
   say('waiting for the sandbox, the volumes and the first container');
-  const shadowPod = standbyShadowPod(withPins(pod, pins), peer, twinNamespace, targetTwin, !canTakeAway(plan.owner));
+  const shadowPod = standbyShadowPod(withPins(pod, pins), peer, twinNamespace, targetTwin, plan.owner === undefined);
   const about = {
     at: 'peer',
     collection: shadowPodsIn(twinNamespace),

@@ -1,5 +1,8 @@
 import type { Pod } from '../../kube/types.ts';
 
+/** Field managers by which migrations create the objects of moved pods begin with it. */
+export const creatorPrefix = 'kubectl-migrate-';
+
 /** A pod's object that is taken away and made again under its name. */
 export interface Replacement {
   /** UID of the object that is there before. */

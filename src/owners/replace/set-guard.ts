@@ -4,18 +4,23 @@ import { errorOfStatus, isPassing, type Status } from '../../kube/errors.ts';
 import { isAnswered } from '../../kube/pipeline.ts';
 import type { Pod } from '../../kube/types.ts';
 import { openWatch, type WatchEvent } from '../../kube/watch.ts';
-import { hasStarted, isOwnedBy, startsNothingMs, type Outcome, type Removed, type Replacement } from './outcome.ts';
+import { creatorPrefix, hasStarted, isOwnedBy, startsNothingMs, type Outcome, type Removed, type Replacement } from './outcome.ts';
 import type { PodsAt } from './pods-at.ts';
 import { releaseWorker } from './worker.ts';
 
 const answerMs = 10_000;
+const removalMs = 30_000;
+const pauseMs = 50;
 
 export interface Guarding {
   /** By which the owner finds its pods. */
   readonly selector: string;
-  /** UIDs of the owner's other pods, as they were before; who comes when the old object is gone already cannot do without. */
-  readonly known?: Iterable<string>;
-  /** After a crash: the owner's pod is taken away though it runs. */
+  /**
+   * UIDs of the owner's other pods, as they were before, to which those are added that are there when it begins; who comes when the old
+   * object is gone already cannot do without.
+   */
+  readonly known?: Set<string>;
+  /** After a crash: the owner's pod is taken away though it runs; one, and the oldest of those that may be it. */
   readonly evenIfStarted?: boolean;
 }
 
@@ -27,7 +32,8 @@ export class SetGuard {
   readonly #pods: PodsAt;
   readonly #what: Replacement;
   readonly #selector: string;
-  readonly #evenIfStarted: boolean;
+  /** How many pods that run are taken away still. */
+  #running: number;
   readonly #known: Set<string>;
   readonly #hasRecord: boolean;
   readonly #stop = new AbortController();
@@ -47,10 +53,10 @@ export class SetGuard {
   constructor(pods: PodsAt, what: Replacement, { selector, known, evenIfStarted = false }: Guarding) {
     this.#pods = pods;
     this.#lane = pods.another();
-    this.#evenIfStarted = evenIfStarted;
+    this.#running = evenIfStarted ? 1 : 0;
     this.#what = what;
     this.#selector = selector;
-    this.#known = new Set(known);
+    this.#known = known ?? new Set();
     this.#hasRecord = known !== undefined;
   }
 
@@ -68,7 +74,7 @@ export class SetGuard {
     if (items.some(({ metadata }) => metadata.uid === this.#what.old))
       for (const { metadata } of items) this.#known.add(metadata.uid ?? '');
     else if (!this.#hasRecord) throw new Error('the old object is gone, and which pods its owner had beside it was not written down');
-    for (const pod of items) this.#see(pod, false);
+    for (const pod of items.toSorted(byAge)) this.#see(pod, false);
     const watch = await this.#open(resourceVersion);
     this.#watching = this.#watch(watch).catch((error: unknown) => {
       if (!this.#stop.signal.aborted) this.#failure = error;
@@ -94,7 +100,11 @@ export class SetGuard {
       this.#check();
       const waited = performance.now() - start;
       if (this.#end) return this.#end;
-      if (this.#alive.size === 0 && (this.#removed.size > this.#before || waited >= quietMs)) return undefined;
+      if (this.#alive.size === 0 && (this.#removed.size > this.#before || waited >= quietMs)) {
+        // From here on a pod of the owner's that runs would have it take ours away.
+        this.#running = Infinity;
+        return undefined;
+      }
       if (waited >= deadlineMs) return { end: 'not in time', message: 'the owner keeps a pod of its own', holder: ours };
       const woken = new Promise<void>((resolve) => (this.#wake = resolve));
       const next = (this.#alive.size === 0 ? quietMs : deadlineMs) - waited;
@@ -155,11 +165,13 @@ export class SetGuard {
       // It may go before its creation is answered.
       if (isLeaving) this.#left.set(uid, pod);
       if (isLeaving && uid === this.#ours?.metadata.uid) this.#end ??= { end: 'ours removed', ours: pod };
-    } else if (uid !== this.#what.old && !this.#known.has(uid) && isOwnedBy(pod, this.#what.ownerUid)) {
+    } else if (uid !== this.#what.old && !this.#known.has(uid) && isOwnedBy(pod, this.#what.ownerUid) && isTheOwners(pod)) {
       // Owners count a pod out when its deletion begins.
       if (isLeaving) this.#alive.delete(uid);
-      else if (hasStarted(pod) && !this.#evenIfStarted && !this.#removed.has(uid)) this.#end ??= { end: 'owner runs', pod };
-      else if (!this.#removed.has(uid)) this.#condemn(pod);
+      else if (this.#removed.has(uid) || this.#end) return this.#wake();
+      else if (!hasStarted(pod)) this.#condemn(pod);
+      else if (this.#running-- > 0) this.#condemn(pod);
+      else this.#end = { end: 'owner runs', pod };
     }
     this.#wake();
   }
@@ -181,17 +193,33 @@ export class SetGuard {
 
   async #remove(pod: Pod): Promise<void> {
     const { name, uid } = pod.metadata;
+    const deadline = performance.now() + scaled(removalMs);
     for (let current: Pod | undefined = pod; current && current.metadata.uid === uid; current = await this.#pods.get(name)) {
+      if (performance.now() > deadline) throw new Error(`pod ${name}, which its owner has made, cannot be taken away`);
       const requests = await releaseWorker(current, this.#lane);
       const answer = requests && (await this.#lane.write(name, requests, scaled(answerMs))).at(-1);
-      if (!isAnswered(answer)) continue;
+      if (!isAnswered(answer)) {
+        await delay(pauseMs);
+        continue;
+      }
       if (answer.code < 300 || answer.code === 404) return;
       // A refusal stays one; a pod that has changed meanwhile, or a server that is too busy, is asked again.
       if (answer.code < 500 && answer.code !== 409 && answer.code !== 429) throw errorOfStatus(answer.body as Status, answer.code);
+      await delay(pauseMs);
     }
   }
 
   #check(): void {
     if (this.#failure) throw this.#failure;
   }
+}
+
+/** Neither one that a migration has made, this or another, nor one that has done its work: it is no pod too many. */
+function isTheOwners({ metadata: { managedFields = [] }, status }: Pod): boolean {
+  const isMoved = managedFields.some(({ manager }) => manager?.startsWith(creatorPrefix));
+  return !isMoved && !['Succeeded', 'Failed'].includes(status?.phase ?? '');
+}
+
+function byAge(one: Pod, other: Pod): number {
+  return (one.metadata.creationTimestamp ?? '').localeCompare(other.metadata.creationTimestamp ?? '');
 }

@@ -6,7 +6,6 @@ import { waitFor } from '../../../kube/wait.ts';
 import { destinationLabel, localPodLabel, managedByLabel, migrationLabel, nodeNameLabel } from '../../../liqo/names.ts';
 import { shadowPodsIn } from '../../../liqo/paths.ts';
 import { adoptionPatch, isSeen, tellingEvents } from '../../../liqo/standby.ts';
-import { canTakeAway } from '../../../owners/owner.ts';
 import { peerCredential, requireReplacement, virtualKubeletMs, type Cutover, type CutoverTask } from './task.ts';
 
 /** Joins the new object with what runs at the peer. */
@@ -20,7 +19,7 @@ export const adopt: CutoverTask = {
     if (uid === undefined) throw new Error(`its ShadowPod ${move.twinNamespace}/${pod.metadata.name} is gone from the peer`);
     if (labels?.[migrationLabel] !== move.id)
       throw new Error(`the ShadowPod ${move.twinNamespace}/${pod.metadata.name} at the peer is not the one that this migration has made`);
-    await (canTakeAway(move.owner) ? untilTold(cutover) : untilSeen(cutover));
+    await (move.owner ? untilTold(cutover) : untilSeen(cutover));
     const path = `${shadowPodsIn(move.twinNamespace)}/${pod.metadata.name}`;
     await retry(async () => remote.patch(path, adoptionPatch(pod, move.peer, uid, move.pod), 'merge'), policy);
     saved.remove();
@@ -39,7 +38,7 @@ export const adopt: CutoverTask = {
     const told = `kubectl -n ${namespace} get events --field-selector ${tellingEvents(uid)} # again, until it lists one`;
     const seen = `kubectl -n ${namespace} wait --for=jsonpath='{.metadata.labels.${localPodLabel.replaceAll('.', String.raw`\.`)}}' pod/${name} --timeout=${virtualKubeletMs / 1000}s`;
     return [
-      canTakeAway(move.owner) ? told : seen,
+      move.owner ? told : seen,
       `kubectl --kubeconfig <(${peerCredential(move)}) -n ${move.twinNamespace} label --overwrite shadowpods ${name} ${labels.join(' ')}`,
     ];
   },

@@ -1,6 +1,7 @@
 import { MigrateError } from '../../../errors.ts';
 import type { KubeConnection } from '../../../kube/connection.ts';
 import type { Pod } from '../../../kube/types.ts';
+import { migrationLabel } from '../../../liqo/names.ts';
 import { canTakeAway } from '../../../owners/owner.ts';
 import { saveObject } from '../../saved-object.ts';
 import type { Move } from '../../plan.ts';
@@ -14,7 +15,7 @@ import { releaseSecret } from './release-secret.ts';
 import { newObjectOf, replace } from './replace.ts';
 import { replaceInItsSet } from './replace-in-its-set.ts';
 import { seeRunning } from './see-running.ts';
-import { look, type Cutover, type CutoverTask, type Seen } from './task.ts';
+import { isReplacement, look, type Cutover, type CutoverTask, type Seen } from './task.ts';
 
 /** In their order; each may be done already, by a command that did not come to its end. */
 const ofItself: readonly CutoverTask[] = [releaseSecret, relayClients, replace, killSource, adopt, seeRunning, untilReady];
@@ -71,7 +72,8 @@ async function run({ underway, remote, isFirst }: Committed, { progress: say }: 
     const isGoing = isOld ? seen.current?.metadata.deletionTimestamp !== undefined : isFirst && seen.current === undefined;
     const later = { killed: undefined, relayed: Promise.resolve(false) };
     const running: Cutover = { move, home, remote, source, seen, isFirst, isGoing, saved, say, notes, policy, pod, ...later };
-    const isGone = !isFirst && seen.current === undefined && seen.shadow === undefined;
+    const isAnother = !isOld && !isReplacement(seen.current, move);
+    const isGone = !isFirst && isAnother && seen.shadow?.metadata.labels?.[migrationLabel] !== move.id;
     if (isGone) notes.push('the pod was deleted after it was moved, and is not made anew');
     undone = (isGone ? ofTheSource : cutoverTasks(move)).filter((task) => !task.isDone(seen, move));
     for (const task of undone) {
@@ -84,6 +86,11 @@ async function run({ underway, remote, isFirst }: Committed, { progress: say }: 
   } catch (cause) {
     throw unfinished(move, home, undone, saved.path, cause as Error);
   }
+}
+
+function byHand(move: Move, undone: readonly CutoverTask[], file: string | undefined): string[] {
+  const commands = undone.flatMap((task) => task.byHand(move, file)).map((command) => `  ${command}`);
+  return ['or a person does, by hand, and then the same command only cleans up on the nodes:', ...commands];
 }
 
 /** With what others have changed since the plan was made; nothing else of a pod's object can change and matter here. */
@@ -113,8 +120,7 @@ export function unfinished(
   const hint = [
     'do not thaw or start it anywhere else; when the cause is gone, the same command finishes it:',
     `  kubectl migrate ${name} -n ${namespace} --to ${virtualNode}`,
-    'or a person does, by hand, and then the same command only cleans up on the nodes:',
-    ...undone.flatMap((task) => task.byHand(move, file)).map((command) => `  ${command}`),
+    ...(undone.includes(replaceInItsSet) ? [] : byHand(move, undone, file)),
   ].join('\n');
   return new MigrateError('in-doubt', message, { cause, hint });
 }

@@ -5,10 +5,11 @@ import { podsIn } from '../../../kube/paths.ts';
 import { retry } from '../../../kube/retry.ts';
 import type { Pod } from '../../../kube/types.ts';
 import { waitFor } from '../../../kube/wait.ts';
-import { costPatch, isMember, membershipPatch, selectorOf } from '../../../owners/membership.ts';
+import { cheapPatch, costPatch, isMember, membershipPatch, selectorOf } from '../../../owners/membership.ts';
 import { deletionCostAnnotation, highestCost, lastingCost } from '../../../owners/new-object.ts';
 import type { Owner } from '../../../owners/owner.ts';
-import { isReplacement, requireReplacement, type Cutover, type CutoverTask } from './task.ts';
+import { isOwnedBy } from '../../../owners/replace/outcome.ts';
+import { isReplacement, newcomersAmong, requireReplacement, type Cutover, type CutoverTask } from './task.ts';
 
 /** How long it may take to be ready after it runs. */
 const readyMs = 120_000;
@@ -36,7 +37,11 @@ export const joinItsSet: CutoverTask = {
     const { uid } = current.metadata;
     if (!isMember(current, owner, pod)) {
       await untilReady(cutover);
-      const before = await siblings(cutover, owner);
+      const all = await siblings(cutover, owner);
+      const before = all.length;
+      // Alike, they are taken by how many of them a node has: so also the one that was moved before this one.
+      for (const one of newcomersAmong(all, cutover))
+        await retry(async () => home.patch(pathOf(one), cheapPatch(one), 'merge').catch(unlessNotFound), policy);
       await retry(async () => home.patch(path, membershipPatch(uid, pod), 'merge'), policy);
       await untilFewer(cutover, owner, before + 1);
     }
@@ -79,18 +84,22 @@ async function untilReady({ home, move }: Cutover): Promise<void> {
   );
 }
 
-async function siblings({ home, pod, policy }: Cutover, owner: Owner): Promise<number> {
+async function siblings({ home, pod, policy }: Cutover, owner: Owner): Promise<Pod[]> {
   const collection = podsIn(pod.metadata.namespace ?? '');
   const { items } = await retry(async () => home.list<Pod>(collection, undefined, { labelSelector: selectorOf(pod) }), policy);
   const isCounted = ({ metadata, status }: Pod): boolean =>
     metadata.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status?.phase ?? '');
-  return items.filter((one) => isCounted(one) && one.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid)).length;
+  return items.filter((one) => isCounted(one) && isOwnedBy(one, owner.uid));
+}
+
+function pathOf({ metadata }: Pod): string {
+  return `${podsIn(metadata.namespace ?? '')}/${metadata.name}`;
 }
 
 /** As soon as it costs what the others do, it is the youngest, and the first to go. One that was wanted after all is none too many. */
 async function untilFewer(cutover: Cutover, owner: Owner, than: number): Promise<void> {
   const deadline = performance.now() + scaled(settlesMs);
-  while ((await siblings(cutover, owner)) >= than) {
+  while ((await siblings(cutover, owner)).length >= than) {
     if (performance.now() > deadline) return;
     await delay(200);
   }

@@ -5,13 +5,13 @@ import { canBeStranger, membershipPatch, selectorOf, strangerOf } from '../../..
 import { ownerText, type Owner } from '../../../owners/owner.ts';
 import { replaceByName } from '../../../owners/replace/by-name.ts';
 import { replaceInSet } from '../../../owners/replace/in-set.ts';
-import { hasStarted, isOwnedBy, type Outcome } from '../../../owners/replace/outcome.ts';
+import { isOwnedBy, type Outcome } from '../../../owners/replace/outcome.ts';
 import { PodsAt } from '../../../owners/replace/pods-at.ts';
 import { releaseWorker } from '../../../owners/replace/worker.ts';
 import { adopt } from './adopt.ts';
 import { killSource } from './kill-source.ts';
 import { howOf, replace, replacementOf, requireInPlace } from './replace.ts';
-import { isReplacement, type Cutover, type CutoverTask } from './task.ts';
+import { isReplacement, newcomersAmong, type Cutover, type CutoverTask } from './task.ts';
 
 /**
  * As {@link replace}, where the owner makes another pod of another name, and may take ours away for having one too many: what it makes
@@ -41,7 +41,8 @@ export const replaceInItsSet: CutoverTask = {
     }
   },
   undone: replace.undone,
-  byHand: (move, file) => [...replace.byHand(move, file), ...adopt.byHand(move, file)],
+  // The owner may take away what a person makes, and what runs at the peer with it: the same command minds that.
+  byHand: () => [],
 };
 
 function isTooLate({ end }: Outcome): boolean {
@@ -50,14 +51,22 @@ function isTooLate({ end }: Outcome): boolean {
 
 async function inTime(cutover: Cutover, owner: Owner, pods: PodsAt): Promise<Outcome> {
   const { move, pod, policy } = cutover;
+  const known = move.siblings && new Set(move.siblings);
+  let isJoined = false;
   const how = {
     ...howOf(cutover),
     ...(owner.rule === 'job' ? { release: releaseWorker } : {}),
-    ...(move.siblings ? { known: move.siblings } : {}),
+    ...(known ? { known } : {}),
     selector: selectorOf(pod),
-    whileSettled: async () => join(cutover),
+    whileSettled: async () => {
+      await join(cutover);
+      isJoined = true;
+    },
   };
-  return await retry(async () => replaceInSet(pods, replacementOf(cutover), how), policy);
+  const outcome = await retry(async () => replaceInSet(pods, replacementOf(cutover), how), policy);
+  // What runs at the peer hangs on that object now: another one in its place would be started from nothing.
+  if (isJoined) requireInPlace(outcome, cutover);
+  return outcome;
 }
 
 async function join(cutover: Cutover): Promise<void> {
@@ -83,13 +92,11 @@ async function asStranger(cutover: Cutover, owner: Owner, pods: PodsAt): Promise
   await join(cutover);
 }
 
-async function tellOfOthers({ move, home, pod, policy, notes }: Cutover, owner: Owner, { collection }: PodsAt): Promise<void> {
-  const known = new Set([...(move.siblings ?? []), move.pod.metadata.uid]);
+async function tellOfOthers(cutover: Cutover, owner: Owner, { collection }: PodsAt): Promise<void> {
+  const { home, pod, policy, notes } = cutover;
   const { items } = await retry(async () => home.list<Pod>(collection, undefined, { labelSelector: selectorOf(pod) }), policy);
-  for (const one of items) {
-    if (known.has(one.metadata.uid) || !isOwnedBy(one, owner.uid) || isReplacement(one, move) || !hasStarted(one)) continue;
+  for (const { metadata } of newcomersAmong(items, cutover).filter((one) => isOwnedBy(one, owner.uid)))
     notes.push(
-      `${ownerText(owner, pod)} has started pod ${one.metadata.name} from nothing meanwhile: it has one too many, and takes one of the others away`,
+      `${ownerText(owner, pod)} has started pod ${metadata.name} from nothing meanwhile: when it has the moved one again it has one too many, and takes the cheapest away`,
     );
-  }
 }

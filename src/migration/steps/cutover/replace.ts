@@ -68,7 +68,6 @@ export function howOf({ move, isFirst }: Cutover): ByName {
 /** @throws Error telling what holds the new object up */
 export function requireInPlace(outcome: Outcome, { move, home, notes }: Cutover): void {
   const owner = move.owner ? ownerText(move.owner, move.pod) : 'its owner';
-  const name = `${move.pod.metadata.namespace}/${move.pod.metadata.name}`;
   switch (outcome.end) {
     case 'in place': {
       for (const { pod, mayHaveRun } of outcome.removed)
@@ -80,7 +79,7 @@ export function requireInPlace(outcome: Outcome, { move, home, notes }: Cutover)
     }
     case 'owner runs':
       throw new Error(
-        `${owner} has made pod ${name} anew (UID ${outcome.pod.metadata.uid}), which has started from nothing, or may have: that copy was not touched, and the same command takes it away`,
+        `${owner} has made pod ${outcome.pod.metadata.name} (UID ${outcome.pod.metadata.uid}), which has started from nothing, or may have: that copy was not touched, and the same command takes it away`,
       );
     case 'ours removed':
       throw new Error(`somebody is deleting it`);

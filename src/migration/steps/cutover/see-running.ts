@@ -1,4 +1,4 @@
-import { unlessNotFound } from '../../../kube/errors.ts';
+import { unlessNotFound, unlessOther } from '../../../kube/errors.ts';
 import { podsIn } from '../../../kube/paths.ts';
 import { retry } from '../../../kube/retry.ts';
 import type { ContainerStatus, Pod } from '../../../kube/types.ts';
@@ -18,8 +18,13 @@ export const seeRunning: CutoverTask = {
     const { move, home, notes, say, policy, seen, isGoing } = cutover;
     const { name, namespace = '' } = move.pod.metadata;
     if (isGoing) {
-      const options = { gracePeriodSeconds: seen.current?.metadata.deletionGracePeriodSeconds ?? 0 };
-      await retry(async () => home.delete(`${podsIn(namespace)}/${name}`, options).catch(unlessNotFound), policy);
+      const path = `${podsIn(namespace)}/${name}`;
+      const gracePeriodSeconds = seen.current?.metadata.deletionGracePeriodSeconds ?? 0;
+      const current = await retry(async () => home.get<Pod>(path).catch(unlessNotFound), policy);
+      // Its owner may have made another one by then, which is not meant.
+      const options = { gracePeriodSeconds, preconditions: { uid: current?.metadata.uid } };
+      if (isReplacement(current, move))
+        await retry(async () => home.delete(path, options).catch(unlessNotFound).catch(unlessOther), policy);
       notes.push('the pod was deleted while it was moved: its deletion goes on at the peer');
       return;
     }

@@ -5,6 +5,7 @@ import { retry, type RetryPolicy } from '../../../kube/retry.ts';
 import type { KubeObject, Pod } from '../../../kube/types.ts';
 import { tokenSecretName } from '../../../liqo/forge-volumes.ts';
 import { shadowPodsIn } from '../../../liqo/paths.ts';
+import { creatorPrefix, hasStarted } from '../../../owners/replace/outcome.ts';
 import type { AgentSession } from '../../helpers/session.ts';
 import type { SavedObject } from '../../saved-object.ts';
 import type { Move } from '../../plan.ts';
@@ -73,7 +74,7 @@ export async function look({ move, home, remote, policy }: Pick<Cutover, 'move' 
 
 /** The user who creates the new object at home; by this it is known for this migration's, whoever else made one of that name. */
 export function creatorOf({ id }: Pick<Move, 'id'>): string {
-  return `kubectl-migrate-${id}`;
+  return `${creatorPrefix}${id}`;
 }
 
 /**
@@ -85,6 +86,14 @@ export const virtualKubeletMs = 180_000;
 /** Whether an object at home is the one that this migration has made there. */
 export function isReplacement(current: Pod | undefined, move: Pick<Move, 'id'>): boolean {
   return current?.metadata.managedFields?.some(({ manager }) => manager === creatorOf(move)) ?? false;
+}
+
+/** Those of its owner's pods that run and were not there before: what it has started in the moved one's place is among them. */
+export function newcomersAmong(pods: readonly Pod[], { move }: Pick<Cutover, 'move'>): Pod[] {
+  const known = new Set([...(move.siblings ?? []), move.pod.metadata.uid]);
+  const isMoved = ({ metadata }: Pod): boolean =>
+    metadata.managedFields?.some(({ manager }) => manager?.startsWith(creatorPrefix)) ?? false;
+  return pods.filter((one) => !known.has(one.metadata.uid) && !isMoved(one) && hasStarted(one));
 }
 
 /** @throws Error when somebody has taken the new object away, or put another one in its place */
