@@ -8,11 +8,12 @@ export const hangs = 'hangs';
 const longestBody = 64 << 10;
 
 /** Sends one request. @returns the function's answer, or what kind of failure came of it; never throws */
-export async function ask({ url, host, headers, limitMs }: Crowd, agent: Agent): Promise<Outcome> {
+export async function ask({ url, host, headers, method, limitMs }: Crowd, agent: Agent): Promise<Outcome> {
   return await new Promise((resolve) => {
     let stage = 'connection';
     let isFresh = true;
-    const sent = request(url, { agent, headers: { ...headers, ...(host === undefined ? {} : { Host: host }) } });
+    const withHost = { ...headers, ...(host === undefined ? {} : { Host: host }) };
+    const sent = request(url, { agent, headers: withHost, ...(method === undefined ? {} : { method }) });
     const over = (outcome: { answer: Answer } | { kind: string }): void => {
       clearTimeout(limit);
       sent.destroy();

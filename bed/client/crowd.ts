@@ -5,6 +5,8 @@ export interface Crowd {
   /** What the Host header says, where it is not the URL's own. */
   readonly host?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** GET if left out, which a proxy may send again by itself when a connection ends without an answer. */
+  readonly method?: 'POST';
   readonly clients: number;
   /** Between an answer and the next request of the same client. */
   readonly pauseMs: number;

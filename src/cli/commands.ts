@@ -28,6 +28,10 @@ export const moveCommand: Command = {
     },
     { purpose: 'Move all pods of the StatefulSet db, db-2 before db-1 before db-0', line: 'kubectl migrate statefulset/db --to milan' },
     { purpose: 'Move all pods with a label that can be moved', line: 'kubectl migrate -l app=shop --to milan --keep-going' },
+    {
+      purpose: 'Move an instance of a Knative function, and let its requests end before',
+      line: 'kubectl migrate fn-00001-deployment-7c9 --to milan --quiesce',
+    },
     { purpose: 'Draw how the migration went', line: 'kubectl migrate web-0 --to milan --timeline web-0.svg' },
   ],
   usage: '(POD | TYPE/NAME ... | -l SELECTOR) --to CLUSTER [options]',
@@ -71,6 +75,12 @@ export const moveCommand: Command = {
     {
       ...outputFlag,
       text: `${outputFlag.text} Those for programs print one object with all figures; of several pods, a list of them (items).`,
+    },
+    {
+      name: 'quiesce',
+      kind: { optional: '30s' },
+      default: '',
+      text: 'Before the freeze, keep new requests away from an instance of a Knative Revision, and wait until those that it has are done, for so long at the most (1s to 1m30s; 30s if no value is given). When the time is up the move goes on, and tells how many requests it has cut off. Other pods are refused (docs/findings/KM-NO-QUIESCE.md).',
     },
     {
       name: 'selector',

@@ -32,6 +32,8 @@ export interface MigrateArguments {
   /** How long the pod may stand still, ms; undefined lets its probes decide. */
   readonly maxFreezeMs: number | undefined;
   readonly toleratesOutages: boolean;
+  /** How long the end of its requests may be waited for, ms; undefined does not wait. */
+  readonly quiesceMs: number | undefined;
   readonly verbosity: number;
   readonly connection: ConnectionFlags;
 }
@@ -58,6 +60,7 @@ export function migrateArguments(line: CommandLine): MigrateArguments {
     agentImage: last('agent-image') ?? agentImage,
     maxFreezeMs: maxFreezeOf(last('max-freeze'), refuse),
     toleratesOutages: truth('tolerate-outages', last('tolerate-outages'), refuse) ?? false,
+    quiesceMs: quiesceOf(last('quiesce'), refuse),
     verbosity: verbosityOf(line),
     connection: connectionOf(line),
   });
@@ -93,4 +96,14 @@ function maxFreezeOf(value: string | undefined, refuse: Refuse): number | undefi
     milliseconds(value) ||
     refuse(`invalid argument "${value}" for "--max-freeze" flag: it must be a duration above zero, such as 5s or 1m30s`)
   );
+}
+
+/** The longest leaves the peer's kubelet the time that it waits for a container to be created (runtimeRequestTimeout: 2 min). */
+const [shortestMs, longestMs] = [1_000, 90_000];
+
+function quiesceOf(value: string | undefined, refuse: Refuse): number | undefined {
+  if (value === undefined) return undefined;
+  const ms = milliseconds(value);
+  if (ms !== undefined && ms >= shortestMs && ms <= longestMs) return ms;
+  return refuse(`invalid argument "${value}" for "--quiesce" flag: it must be a duration from 1s to 1m30s`);
 }

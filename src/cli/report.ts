@@ -24,6 +24,7 @@ export function planText(plan: PlanReport | DryRun): string {
     `Containers:  ${plan.containers.join(', ')}`,
     `From:        node ${plan.from || '<none>'}`,
     `To:          virtual node ${plan.to}, namespace ${plan.twinNamespace} there`,
+    ...(plan.quiesces === undefined ? [] : [`Before that: ${plan.quiesces}`]),
     `May freeze:  ${secondsText(plan.budget.ms)} (${plan.budget.by})`,
     ...section(
       'In the way:',

@@ -32,30 +32,51 @@ const peer = {
 } as Peer;
 const draft: Move = { id: '', pod, ...partsOf(pod), sourceNode: 'node', peer, twinNamespace: 'shop', agentImage: '' };
 
+const quiesceHead = `# What a user needs besides rbac.yaml who moves instances of Knative functions with --quiesce. The role \`edit\` of Kubernetes has no
+# right to patch endpoints. Made by npm run docs.
+`;
+const quiesced: Move = { ...draft, quiesce: { by: 'queue-proxy', endpoints: 'fn-00001-private', limitMs: 30_000 } };
+
 /** docs/rbac.yaml; `npm run docs` writes it. */
 export function rbacText(): string {
   const rights = [...rightsOfPlan(draft), ...rightsOfSteps(draft)];
-  const namespaces = [...new Set(rights.map(({ namespace }) => namespace))];
-  const roles = namespaces.map((namespace) => {
-    const ours = rights.filter((right) => right.namespace === namespace);
-    return `${namespace === peer.tenantNamespace ? ofTenant : ''}${role('pod-mover', namespace, ours)}`;
-  });
   const { namespace } = pod.metadata;
   const finder = ofFinder + role('pod-finder', namespace, rightsOfSelection(namespace ?? ''));
-  const bindings = namespaces.map((one) => binding('pod-mover', one));
-  return head + [...roles, finder, ...bindings, binding('pod-finder', namespace)].join('---\n');
+  return head + [...roles('pod-mover', rights), finder, ...bindings('pod-mover', rights), binding('pod-finder', namespace)].join('---\n');
+}
+
+/** docs/rbac-quiesce.yaml: what is asked for besides when it is asked to wait for the end of requests. */
+export function quiesceRbacText(): string {
+  const known = new Set(rightsOfSteps(draft).map((right) => JSON.stringify(right)));
+  const rights = rightsOfSteps(quiesced).filter((right) => !known.has(JSON.stringify(right)));
+  return quiesceHead + [...roles('function-mover', rights), ...bindings('function-mover', rights)].join('---\n');
+}
+
+function roles(name: string, rights: readonly Right[]): string[] {
+  return namespacesOf(rights).map((namespace) => {
+    const ours = rights.filter((right) => right.namespace === namespace);
+    return `${namespace === peer.tenantNamespace ? ofTenant : ''}${role(name, namespace, ours)}`;
+  });
+}
+
+function bindings(name: string, rights: readonly Right[]): string[] {
+  return namespacesOf(rights).map((namespace) => binding(name, namespace));
+}
+
+function namespacesOf(rights: readonly Right[]): (string | undefined)[] {
+  return [...new Set(rights.map(({ namespace }) => namespace))];
 }
 
 function role(name: string, namespace: string | undefined, rights: readonly Right[]): string {
   const rules = Object.values(Object.groupBy(rights, ({ group = '', resource }) => `${group}/${resource}`)).flatMap((ones = []) => {
     const [first] = ones;
     if (!first) return [];
-    const { group = "''", resource, name: object } = first;
+    const { group = "''", resource, name: ofOne } = first;
     // A token's name is that of the pod's service account, whichever that is.
-    const names = object === undefined || resource.includes('/') ? '' : `  resourceNames: [${object}]\n`;
+    const names = ofOne === undefined || resource.includes('/') ? '' : `  resourceNames: [${ofOne}]\n`;
     return [`- apiGroups: [${group}]\n  resources: [${resource}]\n${names}  verbs: [${verbs(ones)}]\n`];
   });
-  return `${object(namespace === undefined ? 'ClusterRole' : 'Role', name, namespace)}rules:\n${rules.join('')}`;
+  return `${object(name, namespace === undefined ? 'ClusterRole' : 'Role', namespace)}rules:\n${rules.join('')}`;
 }
 
 const order = ['get', 'list', 'watch', 'create', 'patch', 'delete'];
@@ -66,13 +87,13 @@ function verbs(rights: readonly Right[]): string {
 
 function binding(name: string, namespace: string | undefined): string {
   const kind = namespace === undefined ? 'ClusterRole' : 'Role';
-  return `${object(`${kind}Binding`, name, namespace)}roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ${kind}, name: ${name}}
+  return `${object(name, `${kind}Binding`, namespace)}roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ${kind}, name: ${name}}
 subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: pod-movers}
 `;
 }
 
-function object(kind: string, name: string, namespace: string | undefined): string {
+function object(name: string, kind: string, namespace: string | undefined): string {
   const where = namespace === undefined ? '' : `  namespace: ${namespace}\n`;
   return `apiVersion: rbac.authorization.k8s.io/v1\nkind: ${kind}\nmetadata:\n  name: ${name}\n${where}`;
 }

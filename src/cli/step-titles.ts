@@ -6,6 +6,7 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   prepare: 'Prepare both nodes',
   precopy: 'Copy files ahead',
   standby: 'Put the pod on standby at the peer',
+  quiesce: 'Let its requests end',
   checkpoint: 'Freeze and checkpoint',
   restore: 'Restore at the peer',
   commit: 'Commit: it runs there now',

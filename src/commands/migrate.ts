@@ -29,6 +29,7 @@ export async function migrateCommand(args: MigrateArguments, streams: Streams): 
     agentImage: args.agentImage,
     ...(args.maxFreezeMs === undefined ? {} : { maxFreezeMs: args.maxFreezeMs }),
     ...(args.toleratesOutages ? { toleratesOutages: true } : {}),
+    ...(args.quiesceMs === undefined ? {} : { quiesceMs: args.quiesceMs }),
   });
   try {
     const pod = podAlone(args.wanted);

@@ -6,7 +6,7 @@ import { progressOn } from '../cli/progress/progress-on.ts';
 import { lastLine } from '../cli/report.ts';
 import { hasLog, logLine } from '../cli/verbosity.ts';
 import { MigrateError } from '../errors.ts';
-import type { MigrationReport, MigrationRequest, OnEvent } from '../migration/contract.ts';
+import { stepsOf, type MigrationReport, type MigrationRequest, type OnEvent } from '../migration/contract.ts';
 import { findingText } from '../preflight/finding.ts';
 
 /** What the connection tells goes the same way as what a migration tells, once that has a place on the screen. */
@@ -36,7 +36,7 @@ export async function movePod(request: MigrationRequest, audience: Audience, sig
   onCommitted(false);
   const log = openLogFile(request.namespace, request.pod);
   const isLogged = hasLog(audience.verbosity);
-  const progress = await progressOn(err, process.env, isLogged);
+  const progress = await progressOn(err, process.env, stepsOf(request), isLogged);
   voice.say = progress.say;
   const onEvent: OnEvent = (event) => {
     if (event.type === 'stage' && event.stage === 'committed') onCommitted(true);

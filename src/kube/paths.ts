@@ -7,6 +7,14 @@ export function eventsIn(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/events`;
 }
 
+export function servicesIn(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/services`;
+}
+
+export function endpointsIn(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/endpoints`;
+}
+
 export function secretsIn(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/secrets`;
 }

@@ -24,3 +24,5 @@ export const movedPodUidAnnotation = 'kubectl-migrate/pod-uid';
 export const movedContainersAnnotation = 'kubectl-migrate/containers';
 /** On the source helper: by this the pod's object is known again that the source's agent keeps. */
 export const recordAnnotation = 'kubectl-migrate/record';
+/** On the source helper: out of which Endpoints the pod's address may have been taken. */
+export const drainedAnnotation = 'kubectl-migrate/drained';

@@ -4,7 +4,18 @@ import type { Finding } from '../preflight/finding.ts';
 import type { SpanName, Stage } from '../protocol/agent-events.ts';
 
 /** The steps of a migration, in their order. */
-export const stepNames = ['plan', 'prepare', 'precopy', 'standby', 'checkpoint', 'restore', 'commit', 'cutover', 'cleanup'] as const;
+export const stepNames = [
+  'plan',
+  'prepare',
+  'precopy',
+  'standby',
+  'quiesce',
+  'checkpoint',
+  'restore',
+  'commit',
+  'cutover',
+  'cleanup',
+] as const;
 export type StepName = (typeof stepNames)[number];
 
 /** Everything that a migration needs to know; no flag, no terminal. */
@@ -19,6 +30,13 @@ export interface MigrationRequest {
   readonly maxFreezeMs?: number;
   /** Whether the moved pod stays when its virtual node is not ready for longer than pods tolerate that where nothing else is said. */
   readonly toleratesOutages?: boolean;
+  /** How long it may be waited, before the freeze, for the end of the requests that the pod has in flight; left out, it is not. */
+  readonly quiesceMs?: number;
+}
+
+/** Those that a migration has which is asked for so, in their order. */
+export function stepsOf({ quiesceMs }: Pick<MigrationRequest, 'quiesceMs'>): StepName[] {
+  return stepNames.filter((name) => name !== 'quiesce' || quiesceMs !== undefined);
 }
 
 /** Where something was done: by `kubectl migrate` itself, on the node that the pod left, on the one that it came to. */
@@ -96,6 +114,8 @@ export interface PlanReport {
   /** How long it may stand still. */
   readonly budget: FreezeBudget;
   readonly carries: readonly string[];
+  /** What keeps requests away before the freeze, and how long their end is waited for; when that was asked for. */
+  readonly quiesces?: string;
   /** What is in the way, lost or changed. */
   readonly findings: readonly Finding[];
 }

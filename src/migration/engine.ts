@@ -17,6 +17,7 @@ import { restore } from './steps/restore.ts';
 import { makePlan, requireUnblocked } from './steps/plan.ts';
 import { precopy } from './steps/precopy.ts';
 import { prepare } from './steps/prepare.ts';
+import { quiesce } from './steps/quiesce.ts';
 import { standby } from './steps/standby.ts';
 import { Suspension } from './suspension.ts';
 import { TimelineRecorder } from './timeline.ts';
@@ -63,6 +64,7 @@ export async function migrate(request: MigrationRequest, onEvent: OnEvent, signa
     throw await settled(afterSleep(error as Error, suspension), underway, onEvent);
   } finally {
     suspension.stop();
+    await underway?.draining?.stop();
   }
 }
 
@@ -74,7 +76,8 @@ export async function carryOut(planned: UnblockedPlan, underway: Underway, { run
   const { bytesPerSecond } = await runner.run(precopy, ready);
   requireWithinBudget(planned.pod, planned.budget, ready.inspection, bytesPerSecond);
   const waiting = await runner.run(standby, ready);
-  const { frozen } = await runner.run(checkpoint, waiting);
+  const quiet = planned.quiesce ? await runner.run(quiesce, waiting) : { ...waiting, notes: [] };
+  const { frozen } = await runner.run(checkpoint, quiet);
   await runner.run(restore, frozen);
   const moved = await runner.run(commit, frozen);
   timeline.frozen(moved.frozenMs);
@@ -95,6 +98,7 @@ export async function carryOut(planned: UnblockedPlan, underway: Underway, { run
     steps: runner.steps,
     findings: [...planned.findings, ...ready.inspection.findings, ...pinFindings(planned.pod, ready.pins)],
     notes: [
+      ...quiet.notes,
       ...moved.notes,
       ...left.notes,
       ...cleaned.notes,

@@ -25,7 +25,13 @@ export interface MadeOnNode {
   readonly role: Role;
 }
 
-export type Made = MadeObject | MadeOnNode;
+/** That a pod's address may have been taken out of those Endpoints. */
+export interface MadeDrain {
+  readonly kind: 'drain';
+  readonly endpoints: string;
+}
+
+export type Made = MadeObject | MadeOnNode | MadeDrain;
 
 /** The API servers in which it is made; the peer's comes when it is reached. */
 export type Clusters = Partial<Record<MadeObject['at'], KubeConnection>>;
@@ -64,6 +70,19 @@ export class MadeRecord {
 
   onNode(role: Role): void {
     if (!this.isOnNode(role)) this.#made.push({ kind: 'node', role });
+  }
+
+  drained(endpoints: string): void {
+    this.#made.push({ kind: 'drain', endpoints });
+  }
+
+  get drains(): MadeDrain[] {
+    return this.#made.filter((one) => one.kind === 'drain');
+  }
+
+  /** The addresses are back. */
+  refilled(drain: MadeDrain): void {
+    this.#forget(drain);
   }
 
   /** What another command has made for the same migration. */
@@ -122,7 +141,7 @@ export class MadeRecord {
     return cluster;
   }
 
-  #forget(made: MadeObject): void {
+  #forget(made: Made): void {
     this.#made = this.#made.filter((one) => one !== made);
   }
 }

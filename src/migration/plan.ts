@@ -3,6 +3,7 @@ import type { Peer } from '../liqo/peer.ts';
 import type { FreezeBudget } from '../preflight/budget.ts';
 import { carriedText, type Parts } from '../preflight/carried.ts';
 import type { Finding } from '../preflight/finding.ts';
+import { quiesceText, type Quiescing } from '../quiesce/quiescing.ts';
 import type { PlanReport } from './contract.ts';
 
 /** What a migration is about; the same for whoever goes on with it. The writes of its steps are made of this. */
@@ -19,6 +20,8 @@ export interface Move extends Parts {
   readonly siblings?: readonly string[];
   /** The user's wish for a pod that has an owner: see `newObject`. */
   readonly toleratesOutages?: boolean;
+  /** How its requests are kept away and waited for before the freeze, when that was asked for. */
+  readonly quiesce?: Quiescing;
 }
 
 /** A migration thought through, with nothing touched yet. Plain JSON, and the only copy of what was read: what is printed is done. */
@@ -34,7 +37,7 @@ export interface Plan extends Move {
 export type UnblockedPlan = Plan & { readonly sourceNode: string };
 
 /** What of a plan is printed. */
-export function planReport({ pod, sourceNode, peer, twinNamespace, budget, carries, findings }: Plan): PlanReport {
+export function planReport({ pod, sourceNode, peer, twinNamespace, budget, carries, quiesce, findings }: Plan): PlanReport {
   return {
     pod: pod.metadata.name,
     namespace: pod.metadata.namespace ?? '',
@@ -44,6 +47,7 @@ export function planReport({ pod, sourceNode, peer, twinNamespace, budget, carri
     containers: pod.spec.containers.map(({ name }) => name),
     budget,
     carries: carries.map(carriedText),
+    ...(quiesce ? { quiesces: quiesceText(quiesce) } : {}),
     findings,
   };
 }

@@ -42,6 +42,7 @@ export function rightsOfSteps(move: Move): Right[] {
     ...['create', 'get'].map((verb) => ({ verb, resource: 'pods/exec', namespace })),
     { verb: 'get', resource: 'secrets', namespace: peer.tenantNamespace, name: peer.kubeconfigSecret },
     ...(move.owner ? ['list', 'watch'].map((verb) => ({ verb, resource: 'events', namespace })) : []),
+    ...(move.quiesce ? ['get', 'list', 'watch'].map((verb) => ({ verb, resource: 'endpoints', namespace })) : []),
   ];
   return eachOnce([...rightsOfWrites(move, 'home'), ...reads]);
 }

@@ -6,6 +6,7 @@ import { commit } from './steps/commit.ts';
 import { cutover } from './steps/cutover/cutover.ts';
 import { precopy } from './steps/precopy.ts';
 import { prepare } from './steps/prepare.ts';
+import { quiesce } from './steps/quiesce.ts';
 import { restore } from './steps/restore.ts';
 import { standby } from './steps/standby.ts';
 import { removals, type Write } from './write.ts';
@@ -15,6 +16,7 @@ export const steps: readonly Omit<Step<never, unknown>, 'run'>[] = [
   prepare,
   precopy,
   standby,
+  quiesce,
   checkpoint,
   restore,
   commit,

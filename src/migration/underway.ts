@@ -2,6 +2,7 @@ import type { KubeConnection } from '../kube/connection.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
 import { homeEndpoint, type HomeEndpoint } from './endpoint/home.ts';
 import { peerEndpoint } from './endpoint/peer.ts';
+import type { Drain } from '../quiesce/drain.ts';
 import { MadeRecord, type Clusters } from './made.ts';
 import type { Move } from './plan.ts';
 
@@ -17,10 +18,12 @@ export interface Ground {
 export interface Underway extends Ground {
   readonly source: HomeEndpoint;
   readonly target: Endpoint;
+  /** As long as the pod's address is kept out of its Endpoints. */
+  draining: Drain | undefined;
 }
 
 export function begin(move: Move, home: KubeConnection): Underway {
   const clusters = { home };
   const ground: Ground = { move, clusters, made: new MadeRecord(move.id, clusters) };
-  return Object.assign(ground, { source: homeEndpoint(ground), target: peerEndpoint(ground) });
+  return Object.assign(ground, { source: homeEndpoint(ground), target: peerEndpoint(ground), draining: undefined });
 }

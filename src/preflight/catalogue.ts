@@ -61,6 +61,7 @@ export const catalogue = {
   // How long it may stand still
   'KM-FREEZE-BUDGET': blocks('The pod would stand still for longer than it may'),
   'KM-OVER-PATIENCE': changes('The pod may stand still for longer than its kubelet waits'),
+  'KM-NO-QUIESCE': blocks('Nobody tells when its requests are done'),
   // The nodes
   'KM-NODES-DIFFER': blocks('The nodes are of different kinds'),
   'KM-PROCESSOR': blocks("The target's processor lacks instructions"),

@@ -1,4 +1,5 @@
 import type { Finding } from '../preflight/finding.ts';
+import type { Quiet } from './checked-quiet.ts';
 import type { SourceFact, TargetFact } from './settle.ts';
 
 /**
@@ -112,6 +113,8 @@ export interface AgentCalls {
   'source.connect': { params: { host: string; port: number; key: string }; result: null };
   /** `bytesPerSecond` of the link between the agents, measured on the way. */
   'source.precopy': { params: null; result: { bytes: number; bytesPerSecond: number } };
+  /** Waits until the pod's queue-proxy has no request in flight, or the time is up. Nobody may send it new ones by then. */
+  'source.quiesce': { params: { address: string; limitMs: number }; result: Quiet };
   /**
    * The frozen part. `budgetMs` is the longest time that the pod may stand still before the commit. `record` is kept with the
    * claim: what a command that finishes the migration in the place of this one has to know.

@@ -112,6 +112,8 @@ describe('flags are read as kubectl reads them', () => {
     ['--to milan --tolerate-outages', { toleratesOutages: true }],
     ['--to milan --keep-going', { isKeepGoing: true }],
     ['--to milan --keep-going=false', { isKeepGoing: false }],
+    ['--to milan --quiesce', { quiesceMs: 30_000 }],
+    ['--to milan --quiesce=5', { quiesceMs: 5_000 }],
   ])('%s', async (flags, expected) => {
     expect(await parse(`${flags} web-0`)).toMatchObject(expected);
     expect(await parse(`web-0 ${flags}`)).toMatchObject(expected);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findingsText } from '../../src/cli/findings-reference.ts';
 import { referenceText } from '../../src/cli/reference.ts';
-import { rbacText } from '../../src/cli/rights-reference.ts';
+import { quiesceRbacText, rbacText } from '../../src/cli/rights-reference.ts';
 import { settlementTable } from '../../src/cli/settlement-reference.ts';
 import { settle, sourceFacts, targetFacts } from '../../src/protocol/settle.ts';
 
@@ -17,6 +17,10 @@ test('docs/findings.md tells of the findings as they are: npm run docs', () => {
 
 test('docs/rbac.yaml has the rights that the steps of a migration need: npm run docs', () => {
   expect(readFileSync(join(import.meta.dirname, '../../docs/rbac.yaml'), 'utf8')).toBe(rbacText());
+});
+
+test('docs/rbac-quiesce.yaml has what --quiesce needs besides: npm run docs', () => {
+  expect(readFileSync(join(import.meta.dirname, '../../docs/rbac-quiesce.yaml'), 'utf8')).toBe(quiesceRbacText());
 });
 
 test('docs/guarantees.md has the table by which it is decided who may run: npm run docs', () => {

@@ -33,6 +33,8 @@ const lines = [
   ['web-0', '--to', 'milan', '--request-timeout', '5parsecs'],
   ['web-0', '--to', 'milan', '--max-freeze', 'soon'],
   ['web-0', '--to', 'milan', '--max-freeze', '0'],
+  ['web-0', '--to', 'milan', '--quiesce=500ms'],
+  ['web-0', '--to', 'milan', '--quiesce=2m'],
   ['web-0', '--to', 'milan', '--insecure-skip-tls-verify=perhaps'],
   ['web-0', '--to', 'milan', '--as-user-extra', 'x'],
   ['web-0', '--to', 'milan', '--events', '-o', 'json'],

@@ -62,6 +62,32 @@ describe('a dry run', () => {
     expect(logFiles()).toEqual([]);
   });
 
+  test('says that nobody tells when the requests of a pod without a queue-proxy are done', async () => {
+    const { code, stdout } = await migrate('web-0', '--to', 'away', '--dry-run', '--quiesce');
+    expect(code).toBe(3);
+    expect(stdout).toContain('[KM-NO-QUIESCE]');
+    expect(changesSeenBy(api)).toEqual([]);
+  });
+
+  test('says how requests of an instance of a Revision are kept away, and asks for the rights for that only then', async () => {
+    const pod = objects['/api/v1/namespaces/demo/pods/web-0'] as Pod;
+    pod.metadata.labels = { 'serving.knative.dev/revision': 'fn-00001' };
+    pod.spec.containers.push({ name: 'queue-proxy', image: 'queue-proxy' });
+    objects['/api/v1/namespaces/demo/endpoints'] = { metadata: {}, items: [{ metadata: { name: 'fn-00001-private' } }] };
+    const asked = (): string[] =>
+      api.seen.flatMap(({ body }) => {
+        const { spec } = JSON.parse(body || '{}') as { spec?: { resourceAttributes?: { verb: string; resource: string } } };
+        const { verb, resource = '' } = spec?.resourceAttributes ?? {};
+        return ['endpoints', 'services'].includes(resource) ? [`${verb} ${resource}`] : [];
+      });
+    const words =
+      'its address is taken out of Endpoints fn-00001-private until its queue-proxy has no request in flight, for 5 s at the most';
+    expect((await migrate('web-0', '--to', 'away', '--dry-run')).stdout).not.toContain('Endpoints');
+    expect(asked()).toEqual([]);
+    expect((await migrate('web-0', '--to', 'away', '--dry-run', '--quiesce=5s')).stdout).toContain(words);
+    expect(asked().toSorted()).toEqual(['get endpoints', 'list endpoints', 'patch endpoints', 'patch services', 'watch endpoints']);
+  });
+
   test('prints one object with -o json', async () => {
     const { code, stdout } = await migrate('pods/web-0', '--to', 'away', '--dry-run=client', '-ojson');
     expect(code).toBe(0);

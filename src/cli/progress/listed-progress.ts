@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from 'listr2';
-import { stepNames, type MigrationEvent, type StepName } from '../../migration/contract.ts';
+import type { MigrationEvent, StepName } from '../../migration/contract.ts';
 import { escapeControls } from '../escape.ts';
 import { measureTexts } from '../quantities.ts';
 import { stepTitles } from '../step-titles.ts';
@@ -24,12 +24,12 @@ type StepEnd = Extract<MigrationEvent, { type: 'step-done' | 'step-failed' }> | 
  * A live list of the steps on a terminal. The engine does not live in listr2's tasks: each task only waits for the
  * events of its step.
  */
-export function listedProgress(output: NodeJS.WriteStream): Progress {
-  const ends = new Map(stepNames.map((step) => [step, Promise.withResolvers<StepEnd>()]));
+export function listedProgress(output: NodeJS.WriteStream, steps: readonly StepName[]): Progress {
+  const ends = new Map(steps.map((step) => [step, Promise.withResolvers<StepEnd>()]));
   const isOver = Promise.withResolvers<'over'>();
   let show: (message: string) => void = () => undefined;
   const list = new Listr(
-    stepNames.map((step) => ({
+    steps.map((step) => ({
       title: stepTitles[step],
       task: async (_context: unknown, task: { title: string; output: string }) => {
         show = (message) => (task.output = message);
@@ -77,7 +77,7 @@ export function listedProgress(output: NodeJS.WriteStream): Progress {
       else if (event.type === 'step-done' || event.type === 'step-failed') ends.get(event.step)?.resolve(event);
       // A step whose end was never told is over when a later one begins.
       else if (event.type === 'step-started')
-        for (const step of stepNames.slice(0, stepNames.indexOf(event.step))) ends.get(step)?.resolve('unknown');
+        for (const step of steps.slice(0, steps.indexOf(event.step))) ends.get(step)?.resolve('unknown');
     },
     end: async () => {
       isOver.resolve('over');

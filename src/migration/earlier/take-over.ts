@@ -4,7 +4,7 @@ import { unlessNotFound } from '../../kube/errors.ts';
 import { podsIn, secretsIn } from '../../kube/paths.ts';
 import type { KubeObject, Pod } from '../../kube/types.ts';
 import { waitFor } from '../../kube/wait.ts';
-import { migrationLabel, movedPodUidAnnotation, nodeNameLabel, recordAnnotation } from '../../liqo/names.ts';
+import { drainedAnnotation, migrationLabel, movedPodUidAnnotation, nodeNameLabel, recordAnnotation } from '../../liqo/names.ts';
 import { shadowPodsIn } from '../../liqo/paths.ts';
 import { findPeer } from '../../liqo/peer.ts';
 import { twinNamespace } from '../../liqo/twin-namespace.ts';
@@ -102,6 +102,10 @@ async function assemble(
   const { clusters, made } = underway;
   const ofHelpers = { at: 'home', collection: podsIn(namespace), gracePeriodSeconds: helperGraceSeconds } as const;
   for (const helper of earlier.helpers) made.found(helper, { ...ofHelpers, what: `helper pod ${helper.metadata.name}` });
+  for (const { metadata } of earlier.helpers) {
+    const drained = metadata.annotations?.[drainedAnnotation];
+    if (drained !== undefined) made.drained(drained);
+  }
   const attend = async (helper: Pod | undefined, role: Role): Promise<AgentSession | undefined> => {
     if (helper?.status?.phase !== 'Running') return undefined;
     return await AgentSession.open(home, helper, { role, migration: earlier.id }, signal).catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import type { Container, Pod } from '../../kube/types.ts';
 import {
   apiServerSupportAnnotation,
+  drainedAnnotation,
   managedByLabel,
   managedByValue,
   migrationLabel,
@@ -38,7 +39,8 @@ export const roleLabel = 'kubectl-migrate/role';
  */
 export function sourceHelper(move: Move & { readonly sourceNode: string }, role: 'source' | 'rescue' = 'source'): Pod {
   const pod = helper(move, role, { nodeName: move.sourceNode, hostPID: true, tolerations: [{ operator: 'Exists' }] });
-  pod.metadata.annotations = { ...pod.metadata.annotations, [recordAnnotation]: markOf(recordOf(move)) };
+  const drained = move.quiesce ? { [drainedAnnotation]: move.quiesce.endpoints } : {};
+  pod.metadata.annotations = { ...pod.metadata.annotations, [recordAnnotation]: markOf(recordOf(move)), ...drained };
   return pod;
 }
 

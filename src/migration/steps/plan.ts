@@ -11,6 +11,7 @@ import { twinNamespace } from '../../liqo/twin-namespace.ts';
 import { selectorOf } from '../../owners/membership.ts';
 import { canTakeAway } from '../../owners/owner.ts';
 import type { MigrationRequest } from '../contract.ts';
+import { quiescingOf } from '../quiescing-of.ts';
 import type { Move, Plan, UnblockedPlan } from '../plan.ts';
 import { rightsOfSteps } from '../rights.ts';
 import { freezeBudget, mostBytesPerSecond, overBudget, overPatience } from '../../preflight/budget.ts';
@@ -35,13 +36,15 @@ const nothingYet = { bytes: 0, bytesPerSecond: mostBytesPerSecond };
  *   in the way is told in `findings`
  */
 export async function makePlan(request: MigrationRequest, id: string, signal: AbortSignal): Promise<Plan> {
-  const { connection, namespace, agentImage, maxFreezeMs, toleratesOutages } = request;
+  const { connection, namespace, agentImage, maxFreezeMs, quiesceMs, toleratesOutages } = request;
   const pod = await getPod(request, signal);
   const peer = await findPeer(connection, request.to, signal);
   const twin = await twinNamespace(connection, namespace, peer, signal);
   const { nodeName: sourceNode } = pod.spec;
   const placed = sourceNode === undefined ? {} : { sourceNode };
-  const move: Move = { id, pod, ...partsOf(pod), ...placed, peer, twinNamespace: twin, agentImage };
+  const quiet = quiesceMs === undefined ? [] : await quiescingOf(connection, pod, quiesceMs, signal);
+  const asked = 'by' in quiet ? { quiesce: quiet } : {};
+  const move: Move = { id, pod, ...partsOf(pod), ...placed, peer, twinNamespace: twin, agentImage, ...asked };
   const now = Date.now();
   const budget = freezeBudget(pod, { now, maxFreezeMs });
   const [ofNode, quotas, siblings, ofService, ofUser] = await Promise.all([
@@ -67,6 +70,7 @@ export async function makePlan(request: MigrationRequest, id: string, signal: Ab
       ...overBudget(pod, budget, nothingYet),
       ...overPatience(pod, now, maxFreezeMs),
       ...namespaceFindings(namespace, twin),
+      ...('by' in quiet ? [] : quiet),
       ...ofUser,
       ...ofService,
     ],

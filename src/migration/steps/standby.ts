@@ -6,15 +6,14 @@ import { waitFor } from '../../kube/wait.ts';
 import { shadowPodsIn } from '../../liqo/paths.ts';
 import { markingPatch, standbyShadowPod } from '../../liqo/standby.ts';
 import { forgeTokenSecret, isTokenSecretOf, tokenPath, tokenRequest, tokenSecret } from '../../liqo/token-secret.ts';
-import { freezeBudget, type FreezeBudget } from '../../preflight/budget.ts';
-import { requireNoDrift } from '../drift.ts';
+import type { FreezeBudget } from '../../preflight/budget.ts';
 import { withPins } from '../helpers/images.ts';
 import { targetHelper } from '../helpers/pods.ts';
+import { lastLook } from '../last-look.ts';
 import type { Move } from '../plan.ts';
 import { podOnNode } from '../pod-on-node.ts';
 import type { Prepared } from '../prepared.ts';
 import type { Step, StepContext } from '../step.ts';
-import { requireWithinBudget } from '../within-budget.ts';
 import { creation, type Write } from '../write.ts';
 import { removeStandby } from './remove-standby.ts';
 
@@ -27,7 +26,7 @@ const awaitSeconds = 300;
 export interface Standby extends Prepared {
   /** The ShadowPod's UID. */
   readonly shadowUid: string;
-  /** How long the pod may stand still, as of now: a startup probe, or the pod's own deadline, has not waited for us. */
+  /** How long the pod may stand still, as of the last look at it. */
   readonly budget: FreezeBudget;
 }
 
@@ -55,7 +54,7 @@ function writes(move: Move): Write[] {
 }
 
 async function run(prepared: Prepared, { progress: say, signal }: StepContext): Promise<Standby> {
-  const { plan, home, remote, source, target, targetTwin, pins, underway } = prepared;
+  const { plan, home, remote, target, targetTwin, pins, underway } = prepared;
   const { pod, peer, twinNamespace, id } = plan;
   const { name } = pod.metadata;
   say('mounting the runtime wrapper on the target node');
@@ -67,7 +66,7 @@ async function run(prepared: Prepared, { progress: say, signal }: StepContext): 
       containers: pod.spec.containers.map((container) => container.name),
       initContainers: plan.carries.flatMap((one) => (one.kind === 'init files' ? one.containers : [])),
       addresses: podOnNode(plan).addresses,
-      deadlineSeconds: awaitSeconds,
+      deadlineSeconds: awaitSeconds + Math.ceil((plan.quiesce?.limitMs ?? 0) / 1000),
     },
     20_000,
   );
@@ -92,10 +91,7 @@ async function run(prepared: Prepared, { progress: say, signal }: StepContext): 
   const shadowUid = created.metadata.uid ?? '';
   await requireOurs(prepared, podUid, shadowUid, signal);
   await remote.patch(`${shadowPodsIn(twinNamespace)}/${name}`, markingPatch(pod, id, shadowUid), 'merge', signal);
-  const fresh = await requireNoDrift(home, pod, signal);
-  const budget = freezeBudget(fresh, { now: Date.now() + source.clock.aheadMs, maxFreezeMs: plan.maxFreezeMs });
-  requireWithinBudget(pod, budget, prepared.inspection);
-  return { ...prepared, shadowUid, budget };
+  return { ...prepared, shadowUid, budget: await lastLook(prepared, signal) };
 }
 
 /**

@@ -2,12 +2,12 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Progress } from '../../../src/cli/progress/progress.ts';
 import { progressOn } from '../../../src/cli/progress/progress-on.ts';
-import { stepNames, type MigrationEvent } from '../../../src/migration/contract.ts';
+import { stepsOf, type MigrationEvent, type StepName } from '../../../src/migration/contract.ts';
 import { Terminal } from '../terminal.ts';
 
-async function shown(isTerminal: boolean, work: (progress: Progress) => void): Promise<string> {
+async function shown(isTerminal: boolean, work: (progress: Progress) => void, steps: readonly StepName[] = stepsOf({})): Promise<string> {
   const terminal = new Terminal(isTerminal);
-  const progress = await progressOn(terminal.stream, {});
+  const progress = await progressOn(terminal.stream, {}, steps);
   work(progress);
   await progress.end();
   return terminal.text;
@@ -24,10 +24,12 @@ function run(progress: Progress, events: readonly MigrationEvent[]): void {
 }
 
 /** As the engine does it. */
-const whole: readonly MigrationEvent[] = stepNames.flatMap((step): MigrationEvent[] => [
-  { type: 'step-started', step },
-  { type: 'step-done', step, ms: 200, bytes: step === 'checkpoint' ? 100_000_000 : 0 },
-]);
+const wholeOf = (steps: readonly StepName[]): MigrationEvent[] =>
+  steps.flatMap((step) => [
+    { type: 'step-started', step },
+    { type: 'step-done', step, ms: 200, bytes: step === 'checkpoint' ? 100_000_000 : 0 },
+  ]);
+const whole = wholeOf(stepsOf({}));
 
 const failed: readonly MigrationEvent[] = [
   { type: 'step-started', step: 'plan' },
@@ -77,14 +79,14 @@ describe('elsewhere than on a terminal', () => {
 
   test.each([[{ TERM: 'dumb' }], [{ CI: 'true' }]])('and neither where the terminal is none: %o', async (env) => {
     const terminal = new Terminal(true);
-    const progress = await progressOn(terminal.stream, env);
+    const progress = await progressOn(terminal.stream, env, stepsOf({}));
     progress.say('hello');
     expect(terminal.text).toBe('hello\n');
   });
 
   test('nor where the list would not be seen whole', async () => {
     const terminal = new Terminal(true, 10);
-    const progress = await progressOn(terminal.stream, {});
+    const progress = await progressOn(terminal.stream, {}, stepsOf({}));
     progress.say('hello');
     expect(terminal.text).toBe('hello\n');
   });
@@ -104,6 +106,16 @@ describe('on a terminal', () => {
       '✔ Replace the pod object  200 ms',
       '✔ Clean up  200 ms',
       '',
+    ]);
+  });
+
+  test('a step that was asked for is among them', async () => {
+    const steps = stepsOf({ quiesceMs: 1 });
+    const list = lastList(await shown(true, (progress) => run(progress, wholeOf(steps)), steps));
+    expect(list.slice(3, 6)).toEqual([
+      '✔ Put the pod on standby at the peer  200 ms',
+      '✔ Let its requests end  200 ms',
+      '✔ Freeze and checkpoint  200 ms, 100 MB, 500 MB/s',
     ]);
   });
 
