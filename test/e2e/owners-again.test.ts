@@ -25,7 +25,7 @@ describe.each([
     await mustKubectl('home', 'create', 'quota', 'none', '--hard=pods=0');
     try {
       const { code, stderr } = await first.result;
-      expect(stderr).toContain('its new object is not in cluster home yet');
+      expect(stderr).toContain('its old object is gone from cluster home, and the new one could not be made');
       expect(code).toBe(4);
     } finally {
       await mustKubectl('home', 'delete', 'resourcequota', 'none');

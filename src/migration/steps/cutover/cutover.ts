@@ -88,8 +88,8 @@ async function run({ underway, remote, isFirst }: Committed, { progress: say }: 
   }
 }
 
-function byHand(move: Move, undone: readonly CutoverTask[], file: string | undefined): string[] {
-  const commands = undone.flatMap((task) => task.byHand(move, file)).map((command) => `  ${command}`);
+function byHand(move: Move, undone: readonly CutoverTask[], file: string | undefined, cause: Error): string[] {
+  const commands = undone.flatMap((task) => task.byHand(move, file, cause)).map((command) => `  ${command}`);
   return ['or a person does, by hand, and then the same command only cleans up on the nodes:', ...commands];
 }
 
@@ -115,12 +115,12 @@ export function unfinished(
 ): MigrateError {
   const { name, namespace } = move.pod.metadata;
   const { virtualNode } = move.peer;
-  const state = undone[0]?.undone(move, home) ?? 'not everything is done';
+  const state = undone[0]?.undone(move, home, cause) ?? 'not everything is done';
   const message = `pod ${namespace}/${name} was moved and runs at ${virtualNode}, but ${state}: ${cause.message}`;
   const hint = [
     'do not thaw or start it anywhere else; when the cause is gone, the same command finishes it:',
     `  kubectl migrate ${name} -n ${namespace} --to ${virtualNode}`,
-    ...(undone.includes(replaceInItsSet) ? [] : byHand(move, undone, file)),
+    ...(undone.includes(replaceInItsSet) ? [] : byHand(move, undone, file, cause)),
   ].join('\n');
   return new MigrateError('in-doubt', message, { cause, hint });
 }

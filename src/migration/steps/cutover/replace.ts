@@ -35,17 +35,22 @@ export const replace: CutoverTask = {
       pods.close();
     }
   },
-  undone: (move, home) =>
-    `its new object is not in cluster ${home.name} yet, and its old processes stay frozen on ${sourceText(move)} while its old one is`,
-  byHand: (move, file) => {
+  undone: (move, home, cause) =>
+    cause instanceof OldIsGone
+      ? `its old object is gone from cluster ${home.name}, and the new one could not be made`
+      : `its new object is not in cluster ${home.name} yet, and its old processes stay frozen on ${sourceText(move)} while its old one is`,
+  byHand: (move, file, cause) => {
     const options = JSON.stringify({ kind: 'DeleteOptions', apiVersion: 'v1', ...optionsOf(move.pod) });
     const create = `kubectl create --field-manager=${creatorOf(move)} -f`;
     return [
-      `kubectl delete --raw ${pathOf(move.pod)} -f - <<< '${options}'`,
+      ...(cause instanceof OldIsGone ? [] : [`kubectl delete --raw ${pathOf(move.pod)} -f - <<< '${options}'`]),
       file === undefined ? `${create} - # the pod as it was, with nodeName: ${move.peer.virtualNode}` : `${create} ${file}`,
     ];
   },
 };
+
+/** Why there is neither the old object nor the new one. */
+class OldIsGone extends Error {}
 
 /** The object at home that stands for the pod when it is at the peer. */
 export function newObjectOf({ peer, owner, toleratesOutages }: Pick<Move, 'peer' | 'owner' | 'toleratesOutages'>, pod: Pod): Pod {
@@ -68,27 +73,31 @@ export function howOf({ move, isFirst }: Cutover): ByName {
 /** @throws Error telling what holds the new object up */
 export function requireInPlace(outcome: Outcome, { move, home, notes }: Cutover): void {
   const owner = move.owner ? ownerText(move.owner, move.pod) : 'its owner';
+  const { uid: old } = move.pod.metadata;
   switch (outcome.end) {
-    case 'in place': {
+    case 'in place':
       for (const { pod, mayHaveRun } of outcome.removed)
         if (mayHaveRun)
           notes.push(
             `${owner} had made pod ${pod.metadata.name} (UID ${pod.metadata.uid}) and started it from nothing, or may have: it was taken away`,
           );
       return;
-    }
-    case 'owner runs':
-      throw new Error(
-        `${owner} has made pod ${outcome.pod.metadata.name} (UID ${outcome.pod.metadata.uid}), which has started from nothing, or may have: that copy was not touched, and the same command takes it away`,
+    case 'owner runs': {
+      const { name, uid } = outcome.pod.metadata;
+      throw new OldIsGone(
+        `${owner} has made pod ${name} (UID ${uid}), which has started from nothing: that copy was not touched, and the same command takes it away`,
       );
+    }
     case 'ours removed':
-      throw new Error(`somebody is deleting it`);
+      throw new Error('somebody is deleting it');
     case 'another':
-      throw new Error(`there is another pod of that name now (UID ${outcome.pod.metadata.uid})`);
+      throw new OldIsGone(`there is another pod of that name now (UID ${outcome.pod.metadata.uid})`);
     case 'refused':
-      throw new Error(`cluster ${home.name} refuses: ${outcome.message}`);
-    case 'not in time':
-      throw new Error(`not within ${untilInPlaceMs / 1000} s: ${outcome.message}`);
+    case 'not in time': {
+      const Unplaced = outcome.holder?.metadata.uid === old ? Error : OldIsGone;
+      const why = outcome.end === 'refused' ? `cluster ${home.name} refuses` : `not within ${untilInPlaceMs / 1000} s`;
+      throw new Unplaced(`${why}: ${outcome.message}`);
+    }
   }
 }
 

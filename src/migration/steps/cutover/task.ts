@@ -52,10 +52,10 @@ export interface CutoverTask {
   readonly writes: (move: Move) => readonly Write[];
   readonly isDone: (seen: Seen, move: Move) => boolean;
   readonly run: (cutover: Cutover) => Promise<void>;
-  /** How things stand as long as it is not done, as the end of a sentence about the pod. */
-  readonly undone: (move: Move, home: KubeConnection) => string;
+  /** How things stand as long as it is not done, as the end of a sentence about the pod. @param cause why it is not */
+  readonly undone: (move: Move, home: KubeConnection, cause: Error) => string;
   /** Commands for a shell, as somebody who sees both clusters gives them. @param file where the pod's new object is kept */
-  readonly byHand: (move: Move, file: string | undefined) => string[];
+  readonly byHand: (move: Move, file: string | undefined, cause: Error) => string[];
 }
 
 /** @throws KubeError */
