@@ -45,12 +45,7 @@ function keptFindings(owner: Owner, pod: Pod): Finding[] {
   const isDear = pod.metadata.labels?.[revisionLabel] !== undefined && Number(lastingCost(pod)) > 0;
   const isYounger = `to ${name} it is its youngest pod afterwards`;
   return [
-    ...when(
-      owner.rule === 'replica-set',
-      'KM-EXTRA-POD',
-      on,
-      `${name} makes another pod meanwhile, which is deleted before its programs start`,
-    ),
+    ...when(owner.rule === 'replica-set', 'KM-EXTRA-POD', on, `${name} makes another pod meanwhile, which is deleted at once`),
     ...when(owner.rule === 'replica-set' && !isDear, 'KM-SCALE-DOWN', on, `${isYounger}: it is among the first that a scale-down takes`),
     ...when(owner.rule === 'job', 'KM-SCALE-DOWN', on, `${isYounger}: it is among the first to go when the Job's parallelism is lowered`),
   ];
