@@ -40,6 +40,9 @@ describe.each([
     const { code, stdout, stderr } = await migrateElsewhere(pod, '-o', 'json');
     expect(code, stderr).toBe(0);
     expect((JSON.parse(stdout) as { notes: string[] }).notes.join('\n')).toContain('from nothing');
+    // Its kubelet ends it a moment after its object is gone.
+    const late = (): number => ticks.of(pod).filter((tick) => tick.address === address && tick.receivedMs > Date.now() - 1_000).length;
+    await expect.poll(late, { timeout: 60_000, interval: 200 }).toBe(0);
     ticks.forget(pod, address);
     await expectOneCopy(ticks, pod, { sides: ['home', 'away'] });
     const after = await getPod('home', pod);
