@@ -91,31 +91,23 @@ describe.concurrent(
   },
 );
 
-test('a pod with an owner is refused, with the owner named', async () => {
-  await mustIn(['kubectl', '-n', 'demo', 'apply', '-f', '-'], {
-    input: JSON.stringify({
-      apiVersion: 'apps/v1',
-      kind: 'ReplicaSet',
-      metadata: { name: 'owner', namespace: 'demo' },
-      spec: {
-        replicas: 1,
-        selector: { matchLabels: { app: 'owned' } },
-        template: { metadata: { labels: { app: 'owned' } }, spec: podOf('x', ['ticker', '1', '50']).spec },
-      },
-    }),
-  });
+test('a pod that the server has named for a controller of unknown rules is refused, with the controller named', async () => {
+  await mustKubectl('home', 'create', 'configmap', 'strange');
   try {
-    await expect
-      .poll(async () => mustKubectl('home', 'get', 'pods', '-l', 'app=owned', '-o', 'jsonpath={.items[0].status.phase}').catch(() => ''), {
-        timeout: 60_000,
-      })
-      .toBe('Running');
-    const name = await mustKubectl('home', 'get', 'pods', '-l', 'app=owned', '-o', 'jsonpath={.items[0].metadata.name}');
+    const uid = await mustKubectl('home', 'get', 'configmap', 'strange', '-o', 'jsonpath={.metadata.uid}');
+    const { spec } = podOf('x', ['ticker', '1', '50']);
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'strange', uid, controller: true }];
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { generateName: 'strange-', namespace: 'demo', ownerReferences }, spec };
+    const created = await mustIn(['kubectl', '-n', 'demo', 'create', '-f', '-', '-o', 'name'], { input: JSON.stringify(pod) });
+    const name = created.trim().split('/')[1] ?? '';
+    await mustKubectl('home', 'wait', '--for=condition=Ready', `pod/${name}`, '--timeout=60s');
     const { code, stderr } = await migrate(name);
-    expect(stderr).toContain('it belongs to ReplicaSet owner');
+    expect(stderr).toContain('it belongs to ConfigMap strange');
+    expect(stderr).toContain('[KM-OWNER]');
     expect(code).toBe(3);
   } finally {
-    await mustKubectl('home', 'delete', 'replicaset', 'owner', '--wait');
+    // Its pod goes with it.
+    await mustKubectl('home', 'delete', 'configmap', 'strange');
   }
 });
 
