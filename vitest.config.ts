@@ -11,6 +11,7 @@ const alone = ['carried', 'clients', 'daemons', 'dry-run', 'helper-pods', 'rolle
 const deaths = [
   'afterwards',
   'again',
+  'clients-left',
   'clients-twenty',
   'fifty',
   'frozen',
@@ -19,6 +20,7 @@ const deaths = [
   'owners-again',
   'owners-later',
   'room',
+  'several-ends',
   'standby',
   'versions',
 ].map((name) => `test/e2e/${name}.test.ts`);
