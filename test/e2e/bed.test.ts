@@ -78,7 +78,7 @@ test('the tools that people use are there, with this checkout as kubectl-migrate
     'kubectl version --client >&2 && liqoctl version --client >&2 && helm version >&2 && krew version >&2 && kubectl migrate --help',
   ]);
   expect(result.code).toBe(0);
-  expect(result.stdout).toContain('kubectl migrate POD');
+  expect(result.stdout).toContain('kubectl migrate (POD');
 });
 
 test('a second up changes nothing that runs', async () => {
