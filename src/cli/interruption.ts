@@ -1,3 +1,5 @@
+import { MigrateError } from '../errors.ts';
+
 const leftovers = 'kubectl get pods,secrets,shadowpods -A -l app.kubernetes.io/managed-by=kubectl-migrate';
 /** npm, make and the like hand a Ctrl-C on that the terminal has sent to all of them: it then comes twice at once. */
 const echoMs = 500;
@@ -48,4 +50,9 @@ export function onInterruption(
       for (const name of signals) process.off(name, onSignal);
     },
   };
+}
+
+/** What to tell of an error: whatever came of it that the user has stopped the command is told as that. */
+export function stopped(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted ? new MigrateError('interrupted', 'stopped', { cause: error }) : error;
 }

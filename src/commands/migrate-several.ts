@@ -4,7 +4,7 @@ import type { Streams } from '../cli/command.ts';
 import { errorText } from '../cli/error-text.ts';
 import { escapeControls } from '../cli/escape.ts';
 import { eventLines } from '../cli/event-lines.ts';
-import { onInterruption } from '../cli/interruption.ts';
+import { onInterruption, stopped } from '../cli/interruption.ts';
 import type { MigrateArguments } from '../cli/migrate-arguments.ts';
 import { render } from '../cli/output/render.ts';
 import { MigrateError } from '../errors.ts';
@@ -92,9 +92,4 @@ async function think(shared: SharedRequest, { wanted, to, dryRun: kind }: Migrat
     signal,
   );
   return { namespace, to, leftOut, planned };
-}
-
-/** What to tell of an error: whatever came of it that the user has stopped the command is told as that. */
-function stopped(error: unknown, signal: AbortSignal): unknown {
-  return signal.aborted ? new MigrateError('interrupted', 'stopped', { cause: error }) : error;
 }

@@ -1,5 +1,5 @@
 import { eventLines } from '../cli/event-lines.ts';
-import { onInterruption } from '../cli/interruption.ts';
+import { onInterruption, stopped } from '../cli/interruption.ts';
 import { podAlone, type MigrateArguments } from '../cli/migrate-arguments.ts';
 import { movedResult } from '../cli/moved-result.ts';
 import { render } from '../cli/output/render.ts';
@@ -64,8 +64,7 @@ async function dryRun(request: MigrationRequest, args: MigrateArguments, { out, 
     if (findings.length > 0)
       throw new MigrateError('refused', `pod ${report.namespace}/${report.pod} cannot be migrated as it is`, { findings });
   } catch (error) {
-    if (signal.aborted) throw new MigrateError('interrupted', 'stopped', { cause: error });
-    throw error;
+    throw stopped(error, signal);
   } finally {
     release();
   }

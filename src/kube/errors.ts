@@ -69,6 +69,11 @@ export function unlessOther(error: unknown): undefined {
   if (!(error instanceof KubeError) || error.code !== 409 || error.reason !== 'Conflict') throw error;
 }
 
+/** For a `catch`: nothing, where the user may not look. @throws the error when it is another one */
+export function unlessForbidden(error: unknown): undefined {
+  if (!(error instanceof KubeError) || error.code !== 403) throw error;
+}
+
 /** An object of that name is there already (409 also stands for `Conflict`, which is something else). */
 export function isAlreadyExists(error: unknown): boolean {
   return error instanceof KubeError && error.reason === 'AlreadyExists';

@@ -1,5 +1,5 @@
 import type { KubeConnection } from '../kube/connection.ts';
-import { KubeError } from '../kube/errors.ts';
+import { unlessForbidden } from '../kube/errors.ts';
 import { quantity } from '../kube/quantity.ts';
 import type { KubeObject, Pod } from '../kube/types.ts';
 import { finding, type Finding } from './finding.ts';
@@ -39,11 +39,6 @@ function wantedOf({ spec }: Pod, resource: string): number {
 
 /** Those of a namespace; none when the user may not see them: the plan does without. */
 export async function quotasIn(connection: KubeConnection, namespace: string, signal: AbortSignal): Promise<readonly ResourceQuota[]> {
-  try {
-    const { items } = await connection.list<ResourceQuota>(`/api/v1/namespaces/${namespace}/resourcequotas`, signal);
-    return items;
-  } catch (error) {
-    if (error instanceof KubeError && error.code === 403) return [];
-    throw error;
-  }
+  const list = await connection.list<ResourceQuota>(`/api/v1/namespaces/${namespace}/resourcequotas`, signal).catch(unlessForbidden);
+  return list?.items ?? [];
 }

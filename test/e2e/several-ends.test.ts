@@ -1,10 +1,10 @@
 import { afterAll, describe, expect } from 'vitest';
 import type { BatchReport } from '../../src/cli/batch-report.ts';
-import type { Pod } from '../../src/kube/types.ts';
 import { followLogs, getPod, leftoversInTheEnd, migrate, startMigration } from './cluster.ts';
 import { holdRestored } from './faults.ts';
 import { expectMoved } from './moved.ts';
 import { heardTest } from './pod-test.ts';
+import { heardPods, outcomesOf } from './several-pods.ts';
 import { containerOf, podOf } from './pods.ts';
 import { collectTicks } from './ticks.ts';
 import { expectUntouched } from './untouched.ts';
@@ -13,13 +13,9 @@ const ticks = await collectTicks();
 afterAll(ticks.stop);
 const test = heardTest(ticks);
 
-function heardPod(name: string, labels: Record<string, string> = {}, extra: Partial<Pod['spec']> = {}): Pod {
-  const pod = podOf(name, [], { containers: [ticks.beacon('main')], ...extra });
-  return { ...pod, metadata: { ...pod.metadata, labels } };
-}
+const heardPod = heardPods(ticks);
 
 const hostNetwork = { hostNetwork: true, containers: [containerOf('main', ['ticker', '1', '50'])] };
-const outcomesOf = ({ items }: BatchReport): string[] => items.map(({ pod, outcome }) => `${pod} ${outcome}`);
 
 describe('several pods', () => {
   test('of which one cannot be moved all stay, and with --keep-going the others go', async ({ start }) => {

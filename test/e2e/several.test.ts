@@ -1,11 +1,12 @@
 import { afterAll, describe, expect } from 'vitest';
 import { mustIn } from '../../bed/bed.ts';
 import type { BatchReport } from '../../src/cli/batch-report.ts';
-import type { KubeObject, Pod } from '../../src/kube/types.ts';
+import type { KubeObject } from '../../src/kube/types.ts';
 import type { PlannedPod } from '../../src/migration/batch.ts';
 import { followLogs, leftoversInTheEnd, migrate, mustKubectl } from './cluster.ts';
 import { expectMoved } from './moved.ts';
 import { heardTest } from './pod-test.ts';
+import { heardPods, outcomesOf } from './several-pods.ts';
 import { containerOf, podOf } from './pods.ts';
 import { collectTicks } from './ticks.ts';
 import { expectRunsOn } from './untouched.ts';
@@ -14,12 +15,7 @@ const ticks = await collectTicks();
 afterAll(ticks.stop);
 const test = heardTest(ticks);
 
-function heardPod(name: string, labels: Record<string, string> = {}, extra: Partial<Pod['spec']> = {}): Pod {
-  const pod = podOf(name, [], { containers: [ticks.beacon('main')], ...extra });
-  return { ...pod, metadata: { ...pod.metadata, labels } };
-}
-
-const outcomesOf = ({ items }: BatchReport): string[] => items.map(({ pod, outcome }) => `${pod} ${outcome}`);
+const heardPod = heardPods(ticks);
 
 describe('several pods', () => {
   test('that are named are moved in that order, and the same command again finds nothing left to do', async ({ start }) => {

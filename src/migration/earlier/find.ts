@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { scaled } from '../../deadlines.ts';
 import type { KubeConnection } from '../../kube/connection.ts';
-import { KubeError } from '../../kube/errors.ts';
+import { unlessForbidden } from '../../kube/errors.ts';
 import { podsIn } from '../../kube/paths.ts';
 import type { Pod } from '../../kube/types.ts';
 import { managedByLabel, managedByValue, migrationLabel, movedPodAnnotation } from '../../liqo/names.ts';
@@ -25,12 +25,9 @@ export interface Earlier {
 export async function findEarlier(request: MigrationRequest, signal: AbortSignal): Promise<Earlier[]> {
   const { connection, namespace, pod, agentImage } = request;
   const query = { labelSelector: `${managedByLabel}=${managedByValue}` };
-  const list = await connection.list<Pod>(podsIn(namespace), signal, query).catch((error: unknown) => {
-    // Whoever may not list pods cannot move one; the plan tells so in its words.
-    if (error instanceof KubeError && error.code === 403) return { items: [] };
-    throw error;
-  });
-  const named = earlierOf(pod, list.items).flatMap(({ helpers }) => helpers);
+  const list = await connection.list<Pod>(podsIn(namespace), signal, query).catch(unlessForbidden);
+  // Whoever may not list pods cannot move one; the plan tells so in its words.
+  const named = earlierOf(pod, list?.items ?? []).flatMap(({ helpers }) => helpers);
   return earlierOf(pod, await genuineOnly(connection, namespace, agentImage, named, signal));
 }
 

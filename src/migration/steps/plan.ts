@@ -1,7 +1,7 @@
 import { didYouMean } from '../../did-you-mean.ts';
 import { MigrateError } from '../../errors.ts';
 import type { KubeConnection } from '../../kube/connection.ts';
-import { isNotFound, KubeError } from '../../kube/errors.ts';
+import { isNotFound, unlessForbidden } from '../../kube/errors.ts';
 import { podsIn } from '../../kube/paths.ts';
 import type { Pod } from '../../kube/types.ts';
 import { findPeer, type Peer } from '../../liqo/peer.ts';
@@ -97,11 +97,8 @@ async function getPod({ connection, namespace, pod }: MigrationRequest, signal: 
 /** UIDs of all pods that its owner counts with it; none when the user may not list pods, which the plan tells. */
 async function siblingsOf(connection: KubeConnection, pod: Pod, signal: AbortSignal): Promise<string[]> {
   const query = { labelSelector: selectorOf(pod) };
-  const { items } = await connection.list<Pod>(podsIn(pod.metadata.namespace ?? ''), signal, query).catch((error: unknown) => {
-    if (error instanceof KubeError && error.code === 403) return { items: [] };
-    throw error;
-  });
-  return items.flatMap(({ metadata: { uid } }) => (uid === undefined || uid === pod.metadata.uid ? [] : [uid]));
+  const list = await connection.list<Pod>(podsIn(pod.metadata.namespace ?? ''), signal, query).catch(unlessForbidden);
+  return (list?.items ?? []).flatMap(({ metadata: { uid } }) => (uid === undefined || uid === pod.metadata.uid ? [] : [uid]));
 }
 
 /** @throws MigrateError (refused) listing everything that is in the way */

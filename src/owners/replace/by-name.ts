@@ -96,7 +96,7 @@ export async function byUid(holder: Pod, pods: PodsAt): Promise<readonly Pipelin
   return Promise.resolve([{ method: 'DELETE', path: pods.path(holder.metadata.name), body: deleteOptions(preconditions) }]);
 }
 
-export function deleteOptions(preconditions: { readonly uid: string | undefined; readonly resourceVersion?: string | undefined }): unknown {
+export function deleteOptions(preconditions: { readonly uid: string | undefined; readonly resourceVersion?: string | undefined }): object {
   return { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0, preconditions };
 }
 

@@ -39,6 +39,11 @@ export type Outcome =
   | { readonly end: 'refused'; readonly code: number; readonly message: string; readonly holder: Pod | undefined }
   | { readonly end: 'not in time'; readonly message: string; readonly holder: Pod | undefined };
 
+/** Whether a migration has made it, whichever. */
+export function isMoved({ metadata }: Pod): boolean {
+  return metadata.managedFields?.some(({ manager }) => manager?.startsWith(creatorPrefix)) ?? false;
+}
+
 export function isOwnedBy({ metadata }: Pod, uid: string): boolean {
   return metadata.ownerReferences?.some((owner) => owner.uid === uid) ?? false;
 }

@@ -4,7 +4,7 @@ import { errorOfStatus, isPassing, type Status } from '../../kube/errors.ts';
 import { isAnswered } from '../../kube/pipeline.ts';
 import type { Pod } from '../../kube/types.ts';
 import { openWatch, type WatchEvent } from '../../kube/watch.ts';
-import { creatorPrefix, hasStarted, isOwnedBy, startsNothingMs, type Outcome, type Removed, type Replacement } from './outcome.ts';
+import { hasStarted, isMoved, isOwnedBy, startsNothingMs, type Outcome, type Removed, type Replacement } from './outcome.ts';
 import type { PodsAt } from './pods-at.ts';
 import { releaseWorker } from './worker.ts';
 
@@ -215,9 +215,8 @@ export class SetGuard {
 }
 
 /** Neither one that a migration has made, this or another, nor one that has done its work: it is no pod too many. */
-function isTheOwners({ metadata: { managedFields = [] }, status }: Pod): boolean {
-  const isMoved = managedFields.some(({ manager }) => manager?.startsWith(creatorPrefix));
-  return !isMoved && !['Succeeded', 'Failed'].includes(status?.phase ?? '');
+function isTheOwners(pod: Pod): boolean {
+  return !isMoved(pod) && !['Succeeded', 'Failed'].includes(pod.status?.phase ?? '');
 }
 
 function byAge(one: Pod, other: Pod): number {

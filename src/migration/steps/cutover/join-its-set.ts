@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { scaled } from '../../../deadlines.ts';
 import { unlessNotFound } from '../../../kube/errors.ts';
-import { podsIn } from '../../../kube/paths.ts';
+import { pathOf, podsIn } from '../../../kube/paths.ts';
 import { retry } from '../../../kube/retry.ts';
 import type { Pod } from '../../../kube/types.ts';
 import { waitFor } from '../../../kube/wait.ts';
@@ -9,7 +9,7 @@ import { cheapPatch, costPatch, isMember, membershipPatch, selectorOf } from '..
 import { deletionCostAnnotation, highestCost, lastingCost } from '../../../owners/new-object.ts';
 import type { Owner } from '../../../owners/owner.ts';
 import { isOwnedBy } from '../../../owners/replace/outcome.ts';
-import { isReplacement, newcomersAmong, requireReplacement, type Cutover, type CutoverTask } from './task.ts';
+import { isReady, isReplacement, newcomersAmong, requireReplacement, type Cutover, type CutoverTask } from './task.ts';
 
 /** How long it may take to be ready after it runs. */
 const readyMs = 120_000;
@@ -19,7 +19,7 @@ const settlesMs = 30_000;
 /** Gives the new object back to its owner, when that did not have it, and makes it as dear to it as it is to stay. */
 export const joinItsSet: CutoverTask = {
   name: 'give it back to its owner',
-  writes: ({ pod }) => [{ verb: 'patch', at: 'home', path: `${podsIn(pod.metadata.namespace ?? '')}/${pod.metadata.name}` }],
+  writes: ({ pod }) => [{ verb: 'patch', at: 'home', path: pathOf(pod) }],
   isDone: ({ current }, move) =>
     current !== undefined &&
     isReplacement(current, move) &&
@@ -30,8 +30,7 @@ export const joinItsSet: CutoverTask = {
     const { move, home, pod, policy, isGoing } = cutover;
     const { owner } = move;
     if (isGoing || !owner) return;
-    const { name, namespace = '' } = pod.metadata;
-    const path = `${podsIn(namespace)}/${name}`;
+    const path = pathOf(pod);
     const current = await retry(async () => home.get<Pod>(path).catch(unlessNotFound), policy);
     requireReplacement(current, move);
     const { uid } = current.metadata;
@@ -77,7 +76,7 @@ async function untilReady({ home, move }: Cutover): Promise<void> {
       deadlineMs: readyMs,
       isDone: (pod) => {
         requireReplacement(pod, move);
-        return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+        return isReady(pod);
       },
     },
     new AbortController().signal,
@@ -90,10 +89,6 @@ async function siblings({ home, pod, policy }: Cutover, owner: Owner): Promise<P
   const isCounted = ({ metadata, status }: Pod): boolean =>
     metadata.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status?.phase ?? '');
   return items.filter((one) => isCounted(one) && isOwnedBy(one, owner.uid));
-}
-
-function pathOf({ metadata }: Pod): string {
-  return `${podsIn(metadata.namespace ?? '')}/${metadata.name}`;
 }
 
 /** As soon as it costs what the others do, it is the youngest, and the first to go. One that was wanted after all is none too many. */

@@ -2,7 +2,7 @@ import type { KubeConnection } from '../../../kube/connection.ts';
 import { podsIn } from '../../../kube/paths.ts';
 import type { Pod } from '../../../kube/types.ts';
 import { waitFor } from '../../../kube/wait.ts';
-import { isReplacement, virtualKubeletMs, type Cutover, type CutoverTask } from './task.ts';
+import { isReady, isReplacement, virtualKubeletMs, type Cutover, type CutoverTask } from './task.ts';
 
 /** A pod that is ready at the peer is seen so at home by what has been seen of it before: one status that is written anew. */
 const readyMs = 10_000;
@@ -85,8 +85,4 @@ async function waitForPod(
 
 function addressesOf(pod: Pod | undefined): string[] {
   return (pod?.status?.podIPs ?? []).map(({ ip }) => ip);
-}
-
-function isReady(pod: Pod | undefined): boolean {
-  return pod?.status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
 }

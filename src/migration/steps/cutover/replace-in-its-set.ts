@@ -1,4 +1,4 @@
-import { podsIn } from '../../../kube/paths.ts';
+import { pathOf } from '../../../kube/paths.ts';
 import { retry } from '../../../kube/retry.ts';
 import type { Pod } from '../../../kube/types.ts';
 import { canBeStranger, membershipPatch, selectorOf, strangerOf } from '../../../owners/membership.ts';
@@ -20,10 +20,7 @@ import { isReplacement, newcomersAmong, type Cutover, type CutoverTask } from '.
  */
 export const replaceInItsSet: CutoverTask = {
   name: 'replace the object, and join it with what runs at the peer',
-  writes: (move) => {
-    const { name, namespace = '' } = move.pod.metadata;
-    return [{ verb: 'patch', at: 'home', path: `${podsIn(namespace)}/${name}` }, ...replace.writes(move), ...adopt.writes(move)];
-  },
+  writes: (move) => [{ verb: 'patch', at: 'home', path: pathOf(move.pod) }, ...replace.writes(move), ...adopt.writes(move)],
   isDone: (seen, move) => replace.isDone(seen, move) && adopt.isDone(seen, move),
   run: async (cutover) => {
     const { move, home, pod, policy, seen, isGoing } = cutover;

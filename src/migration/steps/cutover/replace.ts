@@ -1,10 +1,10 @@
-import { podsIn } from '../../../kube/paths.ts';
+import { pathOf, podsIn } from '../../../kube/paths.ts';
 import { retry } from '../../../kube/retry.ts';
 import type { Pod } from '../../../kube/types.ts';
 import { homePod } from '../../../liqo/home-pod.ts';
 import { newObject } from '../../../owners/new-object.ts';
 import { ownerText } from '../../../owners/owner.ts';
-import { replaceByName, type ByName } from '../../../owners/replace/by-name.ts';
+import { deleteOptions, replaceByName, type ByName } from '../../../owners/replace/by-name.ts';
 import type { Outcome, Replacement } from '../../../owners/replace/outcome.ts';
 import { PodsAt } from '../../../owners/replace/pods-at.ts';
 import { sourceText, type Move } from '../../plan.ts';
@@ -21,7 +21,7 @@ const untilInPlaceMs = 30_000;
 export const replace: CutoverTask = {
   name: 'replace the object',
   writes: (move) => [
-    { verb: 'delete', at: 'home', path: pathOf(move.pod), body: optionsOf(move.pod) },
+    { verb: 'delete', at: 'home', path: pathOf(move.pod), body: deleteOptions({ uid: move.pod.metadata.uid }) },
     creation('home', podsIn(move.pod.metadata.namespace ?? ''), newObjectOf(move, move.pod)),
   ],
   isDone: ({ current }, move) => isReplacement(current, move),
@@ -40,7 +40,7 @@ export const replace: CutoverTask = {
       ? `its old object is gone from cluster ${home.name}, and the new one could not be made`
       : `its new object is not in cluster ${home.name} yet, and its old processes stay frozen on ${sourceText(move)} while its old one is`,
   byHand: (move, file, cause) => {
-    const options = JSON.stringify({ kind: 'DeleteOptions', apiVersion: 'v1', ...optionsOf(move.pod) });
+    const options = JSON.stringify(deleteOptions({ uid: move.pod.metadata.uid }));
     const create = `kubectl create --field-manager=${creatorOf(move)} -f`;
     return [
       ...(cause instanceof OldIsGone ? [] : [`kubectl delete --raw ${pathOf(move.pod)} -f - <<< '${options}'`]),
@@ -99,12 +99,4 @@ export function requireInPlace(outcome: Outcome, { move, home, notes }: Cutover)
       throw new Unplaced(`${why}: ${outcome.message}`);
     }
   }
-}
-
-function pathOf({ metadata }: Pod): string {
-  return `${podsIn(metadata.namespace ?? '')}/${metadata.name}`;
-}
-
-function optionsOf({ metadata: { uid } }: Pod): { gracePeriodSeconds: number; preconditions: { uid: string | undefined } } {
-  return { gracePeriodSeconds: 0, preconditions: { uid } };
 }

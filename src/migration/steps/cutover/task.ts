@@ -5,7 +5,7 @@ import { retry, type RetryPolicy } from '../../../kube/retry.ts';
 import type { KubeObject, Pod } from '../../../kube/types.ts';
 import { tokenSecretName } from '../../../liqo/forge-volumes.ts';
 import { shadowPodsIn } from '../../../liqo/paths.ts';
-import { creatorPrefix, hasStarted } from '../../../owners/replace/outcome.ts';
+import { creatorPrefix, hasStarted, isMoved } from '../../../owners/replace/outcome.ts';
 import type { AgentSession } from '../../helpers/session.ts';
 import type { SavedObject } from '../../saved-object.ts';
 import type { Move } from '../../plan.ts';
@@ -91,9 +91,11 @@ export function isReplacement(current: Pod | undefined, move: Pick<Move, 'id'>):
 /** Those of its owner's pods that run and were not there before: what it has started in the moved one's place is among them. */
 export function newcomersAmong(pods: readonly Pod[], { move }: Pick<Cutover, 'move'>): Pod[] {
   const known = new Set([...(move.siblings ?? []), move.pod.metadata.uid]);
-  const isMoved = ({ metadata }: Pod): boolean =>
-    metadata.managedFields?.some(({ manager }) => manager?.startsWith(creatorPrefix)) ?? false;
   return pods.filter((one) => !known.has(one.metadata.uid) && !isMoved(one) && hasStarted(one));
+}
+
+export function isReady(pod: Pod | undefined): boolean {
+  return pod?.status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
 }
 
 /** @throws Error when somebody has taken the new object away, or put another one in its place */
